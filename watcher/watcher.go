@@ -1,0 +1,101 @@
+// Package watcher says which files of a folder are ready: complete, no longer changing and not seen before. Events are
+// hints, the scan is the truth.
+//
+// Read watcher.go (the door), folder.go (the goroutine that owns a folder's state), then look.go (is this file ready?),
+// walk.go (which files are there?), events.go, names.go (what is ignored) and picture.go (is this picture whole?).
+package watcher
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// A File is ready to be taken.
+type File struct {
+	Path    string // relative to Root, with slashes, otherwise exactly the bytes of the OS: perhaps no valid UTF-8
+	Size    int64
+	ModTime time.Time
+	Whole   bool // false: for long it stayed empty, cut short or unreadable; take it to fail it with the reason
+}
+
+// Options say what a Folder watches and whom it tells. Only Root and Take are needed.
+type Options struct {
+	Root      string
+	Recursive bool
+
+	// Include and Exclude are doublestar patterns, case-insensitive, with slashes. One without a slash is matched with
+	// the base name at any depth. No Include means all. An Exclude that matches a folder excludes all in it.
+	Include, Exclude []string
+
+	Settle time.Duration // a file must stay unchanged for this long
+	Rescan time.Duration // between full looks at the folder; 0: only at the start and when events call for one
+	Once   bool          // look once, see to it that all that is there settles and is taken, then end
+	Takers int           // goroutines that look at files and call Take; 0: 4
+
+	// Known tells that there is nothing to do for a file. It is called for every file of every rescan, so it must be
+	// cheap, and from several goroutines.
+	Known func(path string, size int64, modTime time.Time) bool
+
+	// Take takes a file over. After nil the Folder forgets it, and Known answers for it; after an error (ErrChanged or
+	// any other) the file settles again, each time for longer. It is never called for one path twice at once. It may
+	// block, and is to end soon after ctx.
+	Take func(ctx context.Context, f File) error
+
+	// State is called when the folder's state changed, first when it was first looked at. Calls never overlap.
+	State func(State)
+
+	Log *slog.Logger
+
+	// Events gives a new source of events: OSEvents, or a test's own. With nil, or where it gives none (nil, nil), the
+	// folder is rescanned every ten seconds, or more often if Rescan says so.
+	Events func() (Events, error)
+}
+
+// ErrChanged is what Take returns for a file that changed while it was read.
+var ErrChanged = errors.New("the file changed while it was read")
+
+// A State is the health of a folder.
+type State struct {
+	Health Health
+	Err    error  // why; nil for OK
+	Advice string // for a person, perhaps ""
+}
+
+// Health is OK, Offline or RescanOnly.
+type Health int
+
+const (
+	OK         Health = iota
+	Offline           // missing, unmounted or unreadable: looked for every few seconds, nothing in it is taken for deleted
+	RescanOnly        // works, but without events (watch limit reached), so files are found later
+)
+
+func (h Health) String() string { return [...]string{"ok", "offline", "rescan only"}[h] }
+
+// A Folder is one watched folder.
+type Folder struct {
+	o    Options
+	look chan struct{} // rung by Look
+}
+
+// New checks the patterns of o. It starts nothing.
+func New(o Options) (*Folder, error) {
+	return &Folder{o: o, look: make(chan struct{}, 1)}, nil
+}
+
+// Look asks for a full look at the folder now. It never blocks, and may be called at any time from anywhere.
+func (f *Folder) Look() {
+	select {
+	case f.look <- struct{}{}:
+	default:
+	}
+}
+
+// Run watches until ctx ends, then returns nil after its last goroutine, and its last Take, ended. With Once it returns
+// nil when all is taken, or why the folder could not be looked at. Run may be called once at a time.
+func (f *Folder) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}

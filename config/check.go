@@ -1,0 +1,173 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// check notes what is wrong with the values once they are read.
+func (d *document) check(c *Config) {
+	if c.Polling.Min > c.Polling.Max {
+		d.problem("polling.min", "%v is more than polling.max, %v; swap them", c.Polling.Min, c.Polling.Max)
+	}
+	if c.Webhook.Listen == "" != (c.Webhook.URL == "") {
+		d.problem("webhook", "needs both listen and url, or neither")
+	}
+	if l := c.Dashboard.Listen; l != "" && !isLoopback(l) && c.Dashboard.PasswordFile == "" {
+		d.problem("dashboard.listen", "others could reach %s; set dashboard.password_file, or listen on 127.0.0.1", l)
+	}
+	for _, must := range []struct{ key, value string }{
+		{"api.url", c.API.URL}, {"api.auth_url", c.API.AuthURL}, {"api.client_id", c.API.ClientID},
+	} {
+		if must.value == "" {
+			d.problem(must.key, "must not be empty; remove the line to get the default")
+		}
+	}
+	if c.DataDir == "" {
+		d.problem("data_dir", "is missing, and the environment names no home folder; set it")
+	}
+	names := map[string]int{}
+	for i, f := range c.Folders {
+		at := fmt.Sprintf("folders[%d].", i)
+		if first, ok := names[f.Name]; ok && f.Name != "" {
+			d.problem(at+"name", "%q is already the name of folder %d; names must differ", short(f.Name), first+1)
+		}
+		names[f.Name] = i
+		d.checkFolder(at, f)
+	}
+	d.checkOverlap(c)
+}
+
+func (d *document) checkFolder(at string, f Folder) {
+	for _, need := range []struct{ key, value, mend string }{
+		{"name", f.Name, "give the folder a name of its own"},
+		{"input", f.Input, "name the folder that pictures are dropped into"},
+		{"output", f.Output, "name the folder that the results go to"},
+		{"workflow", f.Workflow, "`hotfolder workflows` lists the ids"},
+	} {
+		if need.value == "" {
+			d.problem(at+need.key, "is missing; %s", need.mend)
+		}
+	}
+	if strings.Contains(f.Name, "/") || strings.ContainsFunc(f.Name, unicode.IsControl) || len(f.Name) > 100 {
+		d.problem(at+"name", "%q cannot be a name; use at most 100 letters, without / and control characters", short(f.Name))
+	}
+	if len(f.Include) == 0 {
+		d.problem(at+"include", "would take no file at all; remove the line to get the default")
+	}
+	d.checkPatterns(at+"include", f.Include)
+	d.checkPatterns(at+"exclude", f.Exclude)
+	d.checkLabels(at+"labels", f.Labels)
+	if wrong := checkTemplate(f.OutputName); wrong != "" {
+		d.problem(at+"output_name", "%s", wrong)
+	}
+	if f.AfterSuccess == Move && f.Processed == "" {
+		d.problem(at+"after_success", "move needs to know where to; set processed")
+	}
+}
+
+func (d *document) checkPatterns(at string, patterns []string) {
+	for i, p := range patterns {
+		if p == "" || !doublestar.ValidatePattern(p) {
+			d.problem(fmt.Sprintf("%s[%d]", at, i), "%q is not a pattern; write one such as *.jpg or proofs/**", short(p))
+		}
+	}
+}
+
+func (d *document) checkLabels(at string, labels map[string]string) {
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		switch {
+		case key == "":
+			d.problem(at+".", "a label needs a name")
+		case key == "hotfolder_job" || strings.HasPrefix(key, "autoretouch_batch_"):
+			d.problem(at+"."+short(key), "is set by the agent itself; choose another name")
+		}
+	}
+}
+
+// Placeholders are what may stand in braces in Folder.OutputName.
+var Placeholders = []string{"name", "ext", "result", "hash8", "date", "time", "folder"}
+
+var placeholder = regexp.MustCompile(`\{([^{}]*)\}`)
+
+// checkTemplate says what is wrong with an output_name.
+func checkTemplate(t string) string {
+	var differs bool
+	for _, m := range placeholder.FindAllStringSubmatch(t, -1) {
+		if !slices.Contains(Placeholders, m[1]) {
+			return fmt.Sprintf("{%s} is unknown; %s", short(m[1]), suggest(m[1], Placeholders))
+		}
+		differs = differs || m[1] == "name" || m[1] == "result" || m[1] == "hash8"
+	}
+	rest := placeholder.ReplaceAllString(t, "x")
+	switch {
+	case strings.ContainsAny(rest, "{}"):
+		return "a brace is not closed or not opened; placeholders are written {name}"
+	case !differs:
+		return "would give every picture the same name; use {name}, {result} or {hash8}"
+	case strings.ContainsAny(rest, `\:*?"<>|`) || strings.ContainsFunc(rest, unicode.IsControl):
+		return `cannot be a file name everywhere; leave out \ : * ? " < > | (subfolders are made with /)`
+	case path.IsAbs(rest) || path.Clean(rest) != rest || !filepath.IsLocal(rest):
+		return "must stay inside the output folder; leave out . and .. and / at either end"
+	}
+	return ""
+}
+
+// checkURL says what is wrong with an address: tokens go there, so only loopback may be plain http.
+func checkURL(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return fmt.Sprintf("%q is not an address; write one such as https://api.autoretouch.com", short(s))
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "must be a plain address, without user, ? and #"
+	case u.Scheme == "https" || u.Scheme == "http" && isLoopback(net.JoinHostPort(u.Hostname(), "0")):
+		return ""
+	}
+	return "must begin with https:// (http:// only for this machine itself, 127.0.0.1)"
+}
+
+// checkListen says what is wrong with an address to listen on.
+func checkListen(s string) string {
+	_, port, err := net.SplitHostPort(s)
+	if n, e := strconv.ParseUint(port, 10, 16); err == nil && e == nil && n <= 65535 {
+		return ""
+	}
+	return fmt.Sprintf("%q is not an address to listen on; write HOST:PORT, such as 127.0.0.1:8765", short(s))
+}
+
+// isLoopback says whether only this machine can reach a host:port.
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// absolute returns p below dir, unless it is absolute itself, and else what is wrong with it.
+func absolute(dir, p string) (abs, wrong string) {
+	switch {
+	case strings.ContainsRune(p, 0):
+		return "", "cannot be a path: it holds a NUL character"
+	case p == "~" || strings.HasPrefix(p, "~/") || strings.HasPrefix(p, `~\`):
+		return "", "~ is not expanded; write the whole path"
+	case filepath.IsAbs(p):
+		return filepath.Clean(p), ""
+	case filepath.VolumeName(p) != "": // C:photos: the drive's current folder, which a service does not have
+		return "", fmt.Sprintf(`lacks a \ after %s; write the whole path`, filepath.VolumeName(p))
+	case runtime.GOOS == "windows" && strings.HasPrefix(filepath.ToSlash(p), "/"):
+		return filepath.Join(filepath.VolumeName(dir)+`\`, p), ""
+	}
+	return filepath.Join(dir, p), ""
+}

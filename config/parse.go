@@ -1,0 +1,160 @@
+package config
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+const maxFile = 1 << 20 // bytes; a thousand folders need a third of it
+
+// Load reads and parses file. What is wrong inside the file is an Errors; see Parse for getenv.
+func Load(file string, getenv func(string) string) (*Config, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; check --config and $HOTFOLDER_CONFIG", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(file, data, getenv)
+}
+
+// Parse turns data, the content of file, into a checked Config. On error the Config is nil and the error is an Errors with
+// everything that is wrong. From the environment come AUTORETOUCH_ORGANIZATION_ID, when the file names no organization,
+// and the folders that the default of data_dir depends on. Parse looks at the file system to resolve links in the
+// folders' paths, but the folders need not exist.
+func Parse(file string, data []byte, getenv func(string) string) (*Config, error) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return nil, fmt.Errorf("configuration file: %w", err)
+	}
+	d := &document{file: file, at: map[string]position{"": {1, 1}}, bad: map[string]bool{}}
+	c := Default()
+	c.File = file
+	if root := d.read(data); root != nil {
+		d.decode("", root, &c)
+	}
+	c.Account.Organization = cmp.Or(c.Account.Organization, getenv("AUTORETOUCH_ORGANIZATION_ID"))
+	c.DataDir = cmp.Or(c.DataDir, thisMachine(getenv).dataDir(file))
+	c.Account.CredentialsFile = cmp.Or(c.Account.CredentialsFile, filepath.Join(c.DataDir, "credentials.json"))
+	d.check(&c)
+	if len(d.problems) > 0 {
+		return nil, d.problems.sorted()
+	}
+	return &c, nil
+}
+
+// RequireOrganization returns an Errors when no organization is set. It is apart from Parse because the commands that
+// tell a user which organizations there are must run before one is chosen.
+func (c *Config) RequireOrganization() error {
+	if c.Account.Organization != "" {
+		return nil
+	}
+	return Errors{{c.File, 1, 1, "account.organization is missing; set it, or AUTORETOUCH_ORGANIZATION_ID; " +
+		"`hotfolder organizations` lists yours"}}
+}
+
+// RequireFolders returns an Errors when there is no hot folder, so that nothing could be done.
+func (c *Config) RequireFolders() error {
+	if len(c.Folders) > 0 {
+		return nil
+	}
+	return Errors{{c.File, 1, 1, "folders: at least one is needed; config.example.yaml shows how"}}
+}
+
+// Problem is one thing that is wrong in a configuration file, and its mend.
+type Problem struct {
+	File         string
+	Line, Column int // from 1
+	Text         string
+}
+
+func (p Problem) String() string {
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
+}
+
+// Errors is all that is wrong in a configuration file, in the order of the file.
+type Errors []Problem
+
+// Error returns one line a problem.
+func (e Errors) Error() string {
+	var lines []string
+	for _, p := range e {
+		lines = append(lines, p.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (e Errors) sorted() Errors {
+	slices.SortStableFunc(e, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return e
+}
+
+// document is a file while it is read: where each value stands, by its path ("folders[0].input"), and what is wrong.
+type document struct {
+	file     string
+	at       map[string]position
+	bad      map[string]bool // the paths that have a problem
+	problems Errors
+}
+
+type position struct{ line, column int }
+
+// problem notes what is wrong with the value at path, or, when it is missing, with the nearest thing around it. A second
+// problem with the same value is dropped: it mostly follows from the first.
+func (d *document) problem(path, format string, args ...any) {
+	if d.bad[path] {
+		return
+	}
+	d.bad[path] = true
+	at, known := d.at[path]
+	for around := path; !known; at, known = d.at[around] {
+		around = around[:max(0, strings.LastIndexAny(around, ".["))]
+	}
+	key := path[strings.LastIndex(path, "].")+1:] // a folder's key is known by its line
+	if key = strings.TrimPrefix(key, "."); key != "" {
+		format = key + ": " + format
+	}
+	d.problems = append(d.problems, Problem{d.file, at.line, at.column, fmt.Sprintf(format, args...)})
+}
+
+// read returns the top node of the file, nil if there is none.
+func (d *document) read(data []byte) *yaml.Node {
+	if len(data) > maxFile {
+		d.problem("", "larger than 1 MiB; is this the configuration file?")
+		return nil
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // Notepad's
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, more yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		if err != io.EOF {
+			d.syntax(data, err)
+		}
+		return nil
+	}
+	if err := dec.Decode(&more); err == nil {
+		d.at["---"] = position{more.Line, more.Column}
+		d.problem("---", "a second document; everything belongs into the first, so remove this line")
+	} else if err != io.EOF {
+		d.syntax(data, err)
+	}
+	return doc.Content[0]
+}

@@ -1,0 +1,189 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Job is one content of one file in one hot folder, and what became of it. Its JSON form is that of `hotfolder jobs --json`.
+type Job struct {
+	ID     string `json:"id"`     // see NewID; also the label hotfolder_job of its execution
+	Folder string `json:"folder"` // name of the hot folder
+	Path   string `json:"path"`   // relative to the hot folder's input, slash-separated, the bytes that the file system gave
+	SHA256 string `json:"sha256,omitempty"`
+	Size   int64  `json:"size"` // bytes
+	State  State  `json:"state"`
+
+	ContentType string `json:"content_type,omitempty"` // by content, not by name
+	Workflow    string `json:"workflow,omitempty"`     // the one that the execution was created in
+	Execution   string `json:"execution,omitempty"`
+	Output      string `json:"output,omitempty"` // relative to the hot folder's output; reserved before anything is written there
+	Error       string `json:"error,omitempty"`  // why it failed, or what it waits for
+	Attempts    int    `json:"attempts"`         // times that the API was asked to run the execution
+	Retries     int    `json:"-"`                // of Attempts, those since a person last asked for the job; -1: a person just did
+	Credits     int    `json:"credits"`
+	Batch       string `json:"batch,omitempty"`
+
+	Result Result `json:"result,omitzero"`
+
+	DiscoveredAt time.Time `json:"discovered_at,omitzero"`
+	UploadedAt   time.Time `json:"uploaded_at,omitzero"`
+	SubmittedAt  time.Time `json:"submitted_at,omitzero"`
+	CompletedAt  time.Time `json:"completed_at,omitzero"`
+	DeliveredAt  time.Time `json:"delivered_at,omitzero"`
+
+	History []Event `json:"history,omitempty"`
+
+	seq uint64 // place in the ledger, in order of discovery
+}
+
+// Result is what the API promises of a completed execution.
+type Result struct {
+	Path        string `json:"path,omitempty"` // resultPath, as the API gave it
+	SHA256      string `json:"sha256,omitempty"`
+	ContentType string `json:"content_type,omitempty"`
+	Name        string `json:"name,omitempty"` // resultFileName, as the API gave it: never a path
+}
+
+// Event is a step in a job's life.
+type Event struct {
+	State  State     `json:"state"`
+	Time   time.Time `json:"time"`
+	Detail string    `json:"detail,omitempty"`
+}
+
+// NewID names the job of one content (hex SHA-256; empty while it could not be read) of one file in one hot folder. The same
+// three give the same id on every machine, so an execution created by an agent whose ledger is lost is still found by its label.
+func NewID(folder, path, sha string) string {
+	sum := sha256.Sum256([]byte(folder + "\x00" + path + "\x00" + sha))
+	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:]))[:20]
+}
+
+// enter puts the job into a state and stamps the time that this state stands for.
+func (j *Job) enter(e Event) {
+	j.State = e.State
+	j.History = append(j.History, e)
+	if len(j.History) == 1 {
+		j.DiscoveredAt = e.Time
+	}
+	switch e.State {
+	case Uploaded:
+		j.UploadedAt = e.Time
+	case Processing:
+		if j.SubmittedAt.IsZero() {
+			j.SubmittedAt = e.Time
+		}
+	case Downloading:
+		j.CompletedAt = e.Time
+	case Delivered:
+		j.DeliveredAt = e.Time
+	}
+}
+
+const maxHistory = 40
+
+// trimHistory drops the oldest steps that were taken again later, so that a job that goes round for weeks stays small.
+func (j *Job) trimHistory() {
+	for i := 1; len(j.History) > maxHistory && i < len(j.History)-1; {
+		state := j.History[i].State
+		if state != Processing && slices.ContainsFunc(j.History[i+1:], func(e Event) bool { return e.State == state }) {
+			j.History = slices.Delete(j.History, i, i+1)
+		} else {
+			i++
+		}
+	}
+}
+
+// row is a job as it lies in the ledger: short keys, binary hashes, and no time that the history tells already.
+type row struct {
+	ID          string     `json:"i"`
+	Folder      string     `json:"f"`
+	Path        string     `json:"p,omitempty"`
+	RawPath     []byte     `json:"q,omitempty"` // instead of Path when it is not UTF-8, which JSON could not carry
+	SHA256      []byte     `json:"h,omitempty"`
+	Size        int64      `json:"n,omitempty"`
+	ContentType string     `json:"c,omitempty"`
+	Workflow    string     `json:"w,omitempty"`
+	Execution   string     `json:"x,omitempty"`
+	Output      string     `json:"o,omitempty"`
+	Error       string     `json:"e,omitempty"`
+	Attempts    int        `json:"a,omitempty"`
+	Retries     int        `json:"t,omitempty"`
+	Credits     int        `json:"$,omitempty"`
+	Batch       string     `json:"b,omitempty"`
+	Result      *resultRow `json:"r,omitempty"`
+	History     []eventRow `json:"s"`
+}
+
+type resultRow struct {
+	Path        string `json:"p,omitempty"`
+	SHA256      []byte `json:"h,omitempty"`
+	ContentType string `json:"c,omitempty"`
+	Name        string `json:"n,omitempty"`
+}
+
+type eventRow struct {
+	State  State  `json:"s"`
+	Millis int64  `json:"t"` // since 1970
+	Detail string `json:"d,omitempty"`
+}
+
+func (j Job) encode() ([]byte, error) {
+	sum, err := hex.DecodeString(j.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("job %s: content hash: %w", j.ID, err)
+	}
+	r := row{
+		ID: j.ID, Folder: j.Folder, SHA256: sum, Size: j.Size, ContentType: j.ContentType, Workflow: j.Workflow,
+		Execution: j.Execution, Output: j.Output, Error: j.Error, Attempts: j.Attempts, Retries: j.Retries, Credits: j.Credits,
+		Batch: j.Batch,
+	}
+	if utf8.ValidString(j.Path) {
+		r.Path = j.Path
+	} else {
+		r.RawPath = []byte(j.Path)
+	}
+	if j.Result != (Result{}) {
+		sum, err := hex.DecodeString(j.Result.SHA256)
+		if err != nil {
+			return nil, fmt.Errorf("job %s: result hash: %w", j.ID, err)
+		}
+		r.Result = &resultRow{j.Result.Path, sum, j.Result.ContentType, j.Result.Name}
+	}
+	for _, e := range j.History {
+		r.History = append(r.History, eventRow{e.State, e.Time.UnixMilli(), e.Detail})
+	}
+	return json.Marshal(r)
+}
+
+func decodeJob(seq uint64, data []byte) (Job, error) {
+	var r row
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Job{}, fmt.Errorf("row %d of the ledger: %w", seq, err)
+	}
+	j := Job{
+		ID: r.ID, Folder: r.Folder, Path: r.Path, SHA256: hex.EncodeToString(r.SHA256), Size: r.Size, ContentType: r.ContentType,
+		Workflow: r.Workflow, Execution: r.Execution, Output: r.Output, Error: r.Error, Attempts: r.Attempts, Retries: r.Retries,
+		Credits: r.Credits, Batch: r.Batch, seq: seq,
+	}
+	if len(r.RawPath) > 0 {
+		j.Path = string(r.RawPath)
+	}
+	if r.Result != nil {
+		j.Result = Result{r.Result.Path, hex.EncodeToString(r.Result.SHA256), r.Result.ContentType, r.Result.Name}
+	}
+	for _, e := range r.History {
+		j.enter(Event{e.State, time.UnixMilli(e.Millis), e.Detail})
+	}
+	if _, known := steps[j.State]; !known {
+		return Job{}, fmt.Errorf("row %d of the ledger: unknown state %q", seq, j.State)
+	}
+	return j, nil
+}

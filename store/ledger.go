@@ -1,0 +1,350 @@
+// Package store is the ledger: every job in one bbolt file, with the indexes by which the stages find what is owed next.
+//
+// Read job.go (what a job is), steps.go (its states and the table of allowed steps), ledger.go (opening, adding, stepping),
+// query.go (finding) and commit.go (how concurrent writers share one fsync). The ledger knows nothing of the API, of folders on
+// disk or of time limits; whoever steps a job says why.
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// Errors that callers act on.
+var (
+	ErrLocked   = errors.New("the ledger is in use by another hotfolder process")
+	ErrNewer    = errors.New("the ledger was written by a newer hotfolder: install that version or a later one")
+	ErrDamaged  = errors.New("the ledger is damaged")
+	ErrNotFound = errors.New("no such job")
+	ErrStep     = errors.New("step not allowed")
+	ErrTaken    = errors.New("the output name belongs to another job")
+)
+
+const schema = 1
+
+// The buckets. All but meta, ids and counts are keyed or valued by a job's seq, 8 bytes big-endian.
+var (
+	bMeta     = []byte("meta")     // "schema" → decimal
+	bJobs     = []byte("jobs")     // seq → row
+	bIDs      = []byte("ids")      // id → seq
+	bStates   = []byte("states")   // state 0 folder 0 seq → nothing: what is owed, oldest first
+	bPaths    = []byte("paths")    // folder 0 path → seen: the file as last looked at
+	bContents = []byte("contents") // first 8 bytes of the hash, seq → nothing
+	bOutputs  = []byte("outputs")  // folder 0 output → seq: who owns a name in an output folder
+	bCounts   = []byte("counts")   // state 0 folder → number of jobs
+	bCredits  = []byte("credits")  // local day 2006-01-02 → credits charged to executions submitted then
+)
+
+var buckets = [][]byte{bMeta, bJobs, bIDs, bStates, bPaths, bContents, bOutputs, bCounts, bCredits}
+
+// Ledger is an open ledger. All methods are safe for concurrent use; those that change something return when it is durable.
+type Ledger struct {
+	db *bbolt.DB
+
+	mu      sync.Mutex // guards pending
+	pending []*update
+	disk    sync.Mutex // held by the one writer that commits for all
+}
+
+// Open opens the ledger in file, creating it and its folder when they are missing. It fails with ErrLocked when another process
+// has it, ErrNewer when a newer version wrote it and ErrDamaged when it can't be read.
+func Open(file string) (*Ledger, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	l, err := open(file, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.db.Update(prepare); err != nil {
+		return nil, errors.Join(openError(file, err), l.Close())
+	}
+	return l, nil
+}
+
+// OpenReadOnly opens an existing ledger for looking only. It fails with fs.ErrNotExist when there is none.
+func OpenReadOnly(file string) (*Ledger, error) {
+	if _, err := os.Stat(file); err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	l, err := open(file, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.db.View(checkSchema); err != nil {
+		return nil, errors.Join(openError(file, err), l.Close())
+	}
+	return l, nil
+}
+
+const lockWait = time.Second
+
+// open turns bbolt's ways of meeting a damaged file, panics among them, into ErrDamaged.
+func open(file string, o *bbolt.Options) (l *Ledger, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = openError(file, fmt.Errorf("%w: %v", ErrDamaged, p))
+		}
+	}()
+	db, err := bbolt.Open(file, 0o600, o)
+	if err != nil {
+		return nil, openError(file, err)
+	}
+	return &Ledger{db: db}, nil
+}
+
+func openError(file string, err error) error {
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		err = ErrLocked
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return fmt.Errorf("open ledger %s: %w", file, err)
+}
+
+func prepare(tx *bbolt.Tx) error {
+	if tx.Bucket(bMeta) != nil {
+		return checkSchema(tx)
+	}
+	for _, b := range buckets {
+		if _, err := tx.CreateBucket(b); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(bMeta).Put([]byte("schema"), []byte(strconv.Itoa(schema)))
+}
+
+func checkSchema(tx *bbolt.Tx) error {
+	meta := tx.Bucket(bMeta)
+	if meta == nil {
+		return fmt.Errorf("%w: it has no schema", ErrDamaged)
+	}
+	v, err := strconv.Atoi(string(meta.Get([]byte("schema"))))
+	switch {
+	case err != nil || v < 1:
+		return fmt.Errorf("%w: schema %q", ErrDamaged, meta.Get([]byte("schema")))
+	case v > schema:
+		return fmt.Errorf("%w (its schema is %d, this version knows %d)", ErrNewer, v, schema)
+	}
+	for _, b := range buckets {
+		if tx.Bucket(b) == nil {
+			return fmt.Errorf("%w: it lacks the part %q", ErrDamaged, b)
+		}
+	}
+	return nil
+}
+
+// Close waits for the steps under way and releases the file.
+func (l *Ledger) Close() error { return l.db.Close() }
+
+// Seen is a file as it was last looked at: enough to know at a rescan that nothing has changed.
+type Seen struct {
+	Size    int64
+	ModTime time.Time
+}
+
+// Add enters a job into the ledger, in job.State (Queued, or Failed with its Error), and remembers its file as seen. A job that
+// is there already is returned as it is, with added false; one that was Gone is queued again. What the file held before, if
+// nothing was paid for it, becomes Gone.
+func (l *Ledger) Add(job Job, seen Seen) (_ Job, added bool, err error) {
+	err = l.update(func(tx *bbolt.Tx) error {
+		added = false // the update may run twice
+		was, err := byID(tx, job.ID)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			added = true
+			if err := insert(tx, &job); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case was.State == Gone:
+			added = true
+			e := Event{State: job.State, Time: time.Now(), Detail: "the file is back"}
+			if err := step(tx, &was, e, func(j *Job) { j.Error = job.Error }); err != nil {
+				return err
+			}
+			job = was
+		default:
+			job = was
+		}
+		return see(tx, job, seen)
+	})
+	return job, added, err
+}
+
+func insert(tx *bbolt.Tx, job *Job) error {
+	seq, err := tx.Bucket(bJobs).NextSequence()
+	if err != nil {
+		return err
+	}
+	job.seq = seq
+	job.History = nil
+	job.enter(Event{State: job.State, Time: time.Now(), Detail: job.Error})
+	if err := tx.Bucket(bIDs).Put([]byte(job.ID), seqKey(seq)); err != nil {
+		return err
+	}
+	if job.SHA256 != "" {
+		if err := tx.Bucket(bContents).Put(contentKey(job.SHA256, seq), nil); err != nil {
+			return err
+		}
+	}
+	return put(tx, nil, job)
+}
+
+// see remembers the file as seen and lets go of the job that its path stood for before.
+func see(tx *bbolt.Tx, job Job, seen Seen) error {
+	key := pathKey(job.Folder, job.Path)
+	if before := tx.Bucket(bPaths).Get(key); before != nil {
+		old, err := bySeq(tx, binary.BigEndian.Uint64(before))
+		if err != nil {
+			return err
+		}
+		unpaid := old.State == Queued || old.State == Uploaded || old.State == Failed && old.Execution == "" && old.SubmittedAt.IsZero()
+		if old.ID != job.ID && unpaid {
+			e := Event{State: Gone, Time: time.Now(), Detail: "the file has other content now"}
+			if err := step(tx, &old, e, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Bucket(bPaths).Put(key, seenValue(job.seq, seen))
+}
+
+// Step moves a job to another state; detail goes into its history, change (may be nil) may set its other fields. A step that is
+// not in the table is refused with ErrStep, an output name that another job owns with ErrTaken: then nothing is written.
+func (l *Ledger) Step(id string, to State, detail string, change func(*Job)) (Job, error) {
+	return l.change(id, func(tx *bbolt.Tx, job *Job) error {
+		return step(tx, job, Event{State: to, Time: time.Now(), Detail: detail}, change)
+	})
+}
+
+// Note changes a job's fields but not its state. It fails as Step does.
+func (l *Ledger) Note(id string, change func(*Job)) (Job, error) {
+	return l.change(id, func(tx *bbolt.Tx, job *Job) error {
+		old := *job
+		change(job)
+		return put(tx, &old, job)
+	})
+}
+
+func (l *Ledger) change(id string, fn func(*bbolt.Tx, *Job) error) (job Job, err error) {
+	err = l.update(func(tx *bbolt.Tx) error {
+		if job, err = byID(tx, id); err != nil {
+			return err
+		}
+		return fn(tx, &job)
+	})
+	if err != nil {
+		return Job{}, err
+	}
+	return job, nil
+}
+
+func step(tx *bbolt.Tx, job *Job, e Event, change func(*Job)) error {
+	if !May(job.State, e.State) {
+		return fmt.Errorf("job %s: %w: %s to %s", job.ID, ErrStep, job.State, e.State)
+	}
+	old := *job
+	if change != nil {
+		change(job)
+	}
+	job.enter(e)
+	job.trimHistory()
+	return put(tx, &old, job)
+}
+
+// put writes a job and whatever of it the indexes hold; old is the job as it was, nil when it is new.
+func put(tx *bbolt.Tx, old, job *Job) error {
+	if err := putOutput(tx, old, job); err != nil { // first: it may refuse
+		return err
+	}
+	if old == nil || old.State != job.State {
+		if old != nil {
+			if err := tx.Bucket(bStates).Delete(stateKey(old.State, old.Folder, old.seq)); err != nil {
+				return err
+			}
+			if err := count(tx, bCounts, countKey(old.State, old.Folder), -1); err != nil {
+				return err
+			}
+		}
+		if err := tx.Bucket(bStates).Put(stateKey(job.State, job.Folder, job.seq), nil); err != nil {
+			return err
+		}
+		if err := count(tx, bCounts, countKey(job.State, job.Folder), 1); err != nil {
+			return err
+		}
+	}
+	if err := putCredits(tx, old, job); err != nil {
+		return err
+	}
+	data, err := job.encode()
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bJobs).Put(seqKey(job.seq), data)
+}
+
+func putOutput(tx *bbolt.Tx, old, job *Job) error {
+	if old == nil || old.Output == job.Output {
+		return nil
+	}
+	outputs := tx.Bucket(bOutputs)
+	if job.Output != "" {
+		key := pathKey(job.Folder, job.Output)
+		if owner := outputs.Get(key); owner != nil && binary.BigEndian.Uint64(owner) != job.seq {
+			return fmt.Errorf("job %s: %w: %s", job.ID, ErrTaken, job.Output)
+		}
+		if err := outputs.Put(key, seqKey(job.seq)); err != nil {
+			return err
+		}
+	}
+	if old.Output != "" {
+		return outputs.Delete(pathKey(old.Folder, old.Output))
+	}
+	return nil
+}
+
+func putCredits(tx *bbolt.Tx, old, job *Job) error {
+	charged := job.Credits
+	if old != nil {
+		charged -= old.Credits
+	}
+	if charged == 0 {
+		return nil
+	}
+	day := job.SubmittedAt
+	if day.IsZero() {
+		day = time.Now()
+	}
+	return count(tx, bCredits, []byte(day.Format(time.DateOnly)), charged)
+}
+
+func count(tx *bbolt.Tx, bucket, key []byte, by int) error {
+	b := tx.Bucket(bucket)
+	return b.Put(key, binary.BigEndian.AppendUint64(nil, uint64(number(b.Get(key))+int64(by))))
+}
+
+func number(value []byte) int64 {
+	if len(value) != 8 {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(value))
+}
+
+// Exists tells whether there is a ledger in file.
+func Exists(file string) bool {
+	_, err := os.Stat(file)
+	return !errors.Is(err, fs.ErrNotExist)
+}

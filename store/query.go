@@ -1,0 +1,256 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Get returns a job; ErrNotFound when there is none of that id.
+func (l *Ledger) Get(id string) (job Job, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		job, err = byID(tx, id)
+		return err
+	})
+	return job, err
+}
+
+// Find returns the job whose id begins with prefix; ErrNotFound when it is none or more than one.
+func (l *Ledger) Find(prefix string) (job Job, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bIDs).Cursor()
+		k, v := c.Seek([]byte(prefix))
+		if prefix == "" || !bytes.HasPrefix(k, []byte(prefix)) {
+			return fmt.Errorf("%w: %s", ErrNotFound, prefix)
+		}
+		if next, _ := c.Next(); bytes.HasPrefix(next, []byte(prefix)) {
+			return fmt.Errorf("%w: more than one begins with %s", ErrNotFound, prefix)
+		}
+		job, err = bySeq(tx, binary.BigEndian.Uint64(v))
+		return err
+	})
+	return job, err
+}
+
+// Known tells whether the file was seen as it is now, so that nothing is to be done about it. It reads one small row.
+func (l *Ledger) Known(folder, path string, size int64, modTime time.Time) (known bool) {
+	_ = l.db.View(func(tx *bbolt.Tx) error { // a closed ledger knows nothing
+		_, seen, ok := seenFrom(tx.Bucket(bPaths).Get(pathKey(folder, path)))
+		known = ok && seen.Size == size && seen.ModTime.Equal(modTime)
+		return nil
+	})
+	return known
+}
+
+// ByPath returns the job of the file's content as last seen; ErrNotFound when the file was never seen.
+func (l *Ledger) ByPath(folder, path string) (job Job, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		seq, _, ok := seenFrom(tx.Bucket(bPaths).Get(pathKey(folder, path)))
+		if !ok {
+			return fmt.Errorf("%w: %s in %s", ErrNotFound, path, folder)
+		}
+		job, err = bySeq(tx, seq)
+		return err
+	})
+	return job, err
+}
+
+// OwnerOf returns the job to which a name in a hot folder's output belongs; ErrNotFound when it is nobody's.
+func (l *Ledger) OwnerOf(folder, output string) (job Job, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		seq := tx.Bucket(bOutputs).Get(pathKey(folder, output))
+		if seq == nil {
+			return fmt.Errorf("%w: nobody owns %s in %s", ErrNotFound, output, folder)
+		}
+		job, err = bySeq(tx, binary.BigEndian.Uint64(seq))
+		return err
+	})
+	return job, err
+}
+
+// SameContent finds a job of the same content (hex SHA-256) for which want is true, the earliest first.
+func (l *Ledger) SameContent(sha string, want func(Job) bool) (found Job, ok bool, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		prefix := contentKey(sha, 0)[:8]
+		c := tx.Bucket(bContents).Cursor()
+		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			job, err := bySeq(tx, binary.BigEndian.Uint64(k[8:]))
+			if err != nil {
+				return err
+			}
+			if job.SHA256 == sha && want(job) {
+				found, ok = job, true
+				return nil
+			}
+		}
+		return nil
+	})
+	return found, ok, err
+}
+
+// Next returns up to most jobs of a hot folder in a state, the earliest discovered first, leaving out those to skip.
+func (l *Ledger) Next(state State, folder string, most int, skip func(id string) bool) (jobs []Job, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		prefix := stateKey(state, folder, 0)
+		prefix = prefix[:len(prefix)-8]
+		c := tx.Bucket(bStates).Cursor()
+		for k, _ := c.Seek(prefix); len(jobs) < most && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			job, err := bySeq(tx, binary.BigEndian.Uint64(k[len(prefix):]))
+			if err != nil {
+				return err
+			}
+			if !skip(job.ID) {
+				jobs = append(jobs, job)
+			}
+		}
+		return nil
+	})
+	return jobs, err
+}
+
+// Counts tells how many jobs each hot folder has in each state. Its cost does not grow with the number of jobs.
+func (l *Ledger) Counts() (counts map[string]map[State]int, err error) {
+	counts = map[string]map[State]int{}
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bCounts).ForEach(func(k, v []byte) error {
+			state, folder, _ := strings.Cut(string(k), "\x00")
+			if counts[folder] == nil {
+				counts[folder] = map[State]int{}
+			}
+			if n := number(v); n > 0 {
+				counts[folder][State(state)] = int(n)
+			}
+			return nil
+		})
+	})
+	return counts, err
+}
+
+// Credits returns what the executions submitted on that local day cost.
+func (l *Ledger) Credits(day time.Time) (credits int, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		credits = int(number(tx.Bucket(bCredits).Get([]byte(day.Format(time.DateOnly)))))
+		return nil
+	})
+	return credits, err
+}
+
+// Filter chooses jobs; what is left empty chooses all.
+type Filter struct {
+	State  State     `json:"state,omitempty"`
+	Folder string    `json:"folder,omitempty"`
+	Path   string    `json:"path,omitempty"` // the file's path, or a folder of it
+	Since  time.Time `json:"since,omitzero"` // something happened to it then or later
+}
+
+// Match tells whether the filter chooses the job.
+func (f Filter) Match(j Job) bool {
+	return (f.State == "" || j.State == f.State) &&
+		(f.Folder == "" || j.Folder == f.Folder) &&
+		(f.Path == "" || j.Path == f.Path || strings.HasPrefix(j.Path, strings.TrimSuffix(f.Path, "/")+"/")) &&
+		(f.Since.IsZero() || !j.History[len(j.History)-1].Time.Before(f.Since))
+}
+
+// Jobs yields the jobs that the filter chooses, the earliest discovered first. It reads in short transactions, so it neither
+// holds writers up nor sees one moment only.
+func (l *Ledger) Jobs(f Filter) iter.Seq2[Job, error] {
+	return func(yield func(Job, error) bool) {
+		for next := uint64(0); ; {
+			var page []Job
+			err := l.db.View(func(tx *bbolt.Tx) (err error) {
+				page, next, err = jobsFrom(tx, next, f)
+				return err
+			})
+			for _, job := range page {
+				if !yield(job, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(Job{}, err)
+				return
+			}
+			if next == 0 {
+				return
+			}
+		}
+	}
+}
+
+// jobsFrom reads some rows from seq on and returns the jobs chosen and where to go on, 0 at the end.
+func jobsFrom(tx *bbolt.Tx, seq uint64, f Filter) (jobs []Job, next uint64, err error) {
+	const rows = 1000
+	c := tx.Bucket(bJobs).Cursor()
+	n := 0
+	for k, v := c.Seek(seqKey(seq)); k != nil; k, v = c.Next() {
+		if n++; n > rows {
+			return jobs, binary.BigEndian.Uint64(k), nil
+		}
+		job, err := decodeJob(binary.BigEndian.Uint64(k), v)
+		if err != nil {
+			return jobs, 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		if f.Match(job) {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, 0, nil
+}
+
+func byID(tx *bbolt.Tx, id string) (Job, error) {
+	seq := tx.Bucket(bIDs).Get([]byte(id))
+	if seq == nil {
+		return Job{}, fmt.Errorf("%w: %s", ErrNotFound, id)
+	}
+	return bySeq(tx, binary.BigEndian.Uint64(seq))
+}
+
+func bySeq(tx *bbolt.Tx, seq uint64) (Job, error) {
+	data := tx.Bucket(bJobs).Get(seqKey(seq))
+	if data == nil {
+		return Job{}, fmt.Errorf("%w: row %d is missing", ErrDamaged, seq)
+	}
+	job, err := decodeJob(seq, data)
+	if err != nil {
+		return Job{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return job, nil
+}
+
+func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+
+func stateKey(state State, folder string, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(string(state)+"\x00"+folder+"\x00"), seq)
+}
+
+func countKey(state State, folder string) []byte { return []byte(string(state) + "\x00" + folder) }
+
+func pathKey(folder, path string) []byte { return []byte(folder + "\x00" + path) }
+
+func contentKey(sha string, seq uint64) []byte {
+	sum, _ := hex.DecodeString(sha) // encode has refused what is not hex
+	var prefix [8]byte
+	copy(prefix[:], sum)
+	return binary.BigEndian.AppendUint64(prefix[:], seq)
+}
+
+func seenValue(seq uint64, s Seen) []byte {
+	v := binary.BigEndian.AppendUint64(seqKey(seq), uint64(s.Size))
+	return binary.BigEndian.AppendUint64(v, uint64(s.ModTime.UnixNano()))
+}
+
+func seenFrom(v []byte) (seq uint64, s Seen, ok bool) {
+	if len(v) != 24 {
+		return 0, Seen{}, false
+	}
+	return binary.BigEndian.Uint64(v), Seen{
+		Size:    int64(binary.BigEndian.Uint64(v[8:])),
+		ModTime: time.Unix(0, int64(binary.BigEndian.Uint64(v[16:]))),
+	}, true
+}

@@ -59,8 +59,7 @@ func (d *document) eachPair(path string, n *yaml.Node, do func(at, key string, v
 		k, value := n.Content[i], n.Content[i+1]
 		at := strings.TrimPrefix(path+"."+short(k.Value), ".")
 		if first, ok := seen[k.Value]; ok {
-			d.at[at+" again"] = position{k.Line, k.Column}
-			d.problem(at+" again", "is already in line %d; remove one of the two", first)
+			d.note(position{k.Line, k.Column}, "%sis in line %d already; remove one of the two", label(at), first)
 			continue
 		}
 		seen[k.Value] = k.Line

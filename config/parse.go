@@ -117,22 +117,35 @@ type document struct {
 
 type position struct{ line, column int }
 
-// problem notes what is wrong with the value at path, or, when it is missing, with the nearest thing around it. A second
-// problem with the same value is dropped: it mostly follows from the first.
+// problem notes what is wrong with the value at path or, when it is missing, with the nearest thing around it. What is said
+// about a value, or anything inside it, after its first problem is dropped: it mostly follows from that one.
 func (d *document) problem(path, format string, args ...any) {
-	if d.bad[path] {
-		return
-	}
-	d.bad[path] = true
 	at, known := d.at[path]
-	for around := path; !known; at, known = d.at[around] {
-		around = around[:max(0, strings.LastIndexAny(around, ".["))]
+	for around := path; !d.bad[around]; around = around[:max(0, strings.LastIndexAny(around, ".["))] {
+		if !known {
+			at, known = d.at[around]
+		}
+		if around == "" {
+			d.bad[path] = true
+			d.note(at, "%s%s", label(path), fmt.Sprintf(format, args...))
+			return
+		}
 	}
-	key := path[strings.LastIndex(path, "].")+1:] // a folder's key is known by its line
-	if key = strings.TrimPrefix(key, "."); key != "" {
-		format = key + ": " + format
-	}
+}
+
+func (d *document) note(at position, format string, args ...any) {
 	d.problems = append(d.problems, Problem{d.file, at.line, at.column, fmt.Sprintf(format, args...)})
+}
+
+// label names a value in a message; which folder it belongs to is told by the line.
+func label(path string) string {
+	if folder, key, ok := strings.Cut(path, "]."); ok && strings.HasPrefix(folder, "folders[") {
+		path = key
+	}
+	if path == "" {
+		return ""
+	}
+	return path + ": "
 }
 
 // read returns the top node of the file, nil if there is none.
@@ -151,8 +164,7 @@ func (d *document) read(data []byte) *yaml.Node {
 		return nil
 	}
 	if err := dec.Decode(&more); err == nil {
-		d.at["---"] = position{more.Line, more.Column}
-		d.problem("---", "a second document; everything belongs into the first, so remove this line")
+		d.note(position{more.Line, more.Column}, "a second document; everything belongs into the first, so remove this line")
 	} else if err != io.EOF {
 		d.syntax(data, err)
 	}

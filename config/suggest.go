@@ -9,7 +9,7 @@ import (
 func suggest(written string, known []string) string {
 	best, nearest := "", 3
 	for _, word := range known {
-		if n := distance(strings.ToLower(short(written)), word); n < nearest && n < len(word) {
+		if n := distance(strings.ToLower(short(written)), word); n < nearest && 2*n < len(word) {
 			best, nearest = word, n
 		}
 	}

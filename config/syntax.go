@@ -4,44 +4,47 @@ import (
 	"bytes"
 	"regexp"
 	"strconv"
-	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 var (
-	yamlLine   = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
-	tabIndent  = regexp.MustCompile(`(?m)^[ ]*\t`)
-	badEscape  = regexp.MustCompile(`"[^"\n]*\\[^"\n]*"?`)
-	mendEscape = "in double quotes \\ starts an escape; write Windows paths in 'single quotes' or with forward slashes"
+	yamlError = regexp.MustCompile(`(?s)^(?:yaml: )?(?:line (\d+): )?(.*)$`)
+	badEscape = regexp.MustCompile(`"[^"]*\\`)
 )
 
-// syntax notes a YAML syntax error. yaml.v3 gives the line as text, not always exactly, and no column, so for the two
-// mistakes that are made most the place is looked up.
+// syntax notes a YAML syntax error, with the mend of the two mistakes that are made most.
 func (d *document) syntax(data []byte, err error) {
-	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		text = m[2]
-		line, _ = strconv.Atoi(m[1])
-	}
-	lines := bytes.Split(data, []byte("\n"))
-	line = min(max(line, 1), len(lines))
-	column := 1 + len(lines[line-1]) - len(bytes.TrimLeft(lines[line-1], " "))
+	m := yamlError.FindStringSubmatch(err.Error())
+	reported, _ := strconv.Atoi(m[1])
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	n := brokenLine(lines, reported)
+	line := lines[n-1]
+	column := 1 + len(line) - len(bytes.TrimLeft(line, " "))
 
 	mend := "check the indentation, colons and quotes of this line and the one before"
-	if at := tabIndent.FindIndex(data); at != nil && !strings.Contains(text, "escape") {
-		line, column = place(data, at[1]-1)
+	if column <= len(line) && line[column-1] == '\t' {
 		mend = "YAML cannot be indented with tabs; use spaces"
-	} else if strings.Contains(text, "escape") || strings.Contains(text, "hexdecimal") {
-		mend = mendEscape
-		if at := badEscape.FindIndex(lines[line-1]); at != nil {
-			column = at[0] + 1
-		}
+	} else if at := badEscape.FindIndex(line); at != nil {
+		column = at[0] + 1
+		mend = `in "double quotes" \ begins an escape; write Windows paths in 'single quotes' or with /`
 	}
-	d.at["syntax"] = position{line, column}
-	d.problem("syntax", "not valid YAML (%s); %s", text, mend)
+	d.bad[""] = true // nothing else can be said
+	d.note(position{n, column}, "not valid YAML (%s); %s", m[2], mend)
 }
 
-// place returns the line and column, from 1, of a byte offset.
-func place(data []byte, offset int) (line, column int) {
-	before := data[:offset]
-	return 1 + bytes.Count(before, []byte("\n")), offset - bytes.LastIndexByte(before, '\n')
+// brokenLine returns the number, from 1, of the line that breaks the file: the one after the longest beginning that is
+// valid. yaml.v3 itself reports where the broken thing begins, or the line before, or the end of the file; this stands
+// only for files so long that trying takes a while.
+func brokenLine(lines [][]byte, reported int) int {
+	if len(lines) > 500 {
+		return min(max(reported, 1), len(lines))
+	}
+	for n := len(lines) - 1; n > 0; n-- {
+		var doc yaml.Node
+		if yaml.Unmarshal(bytes.Join(lines[:n], nil), &doc) == nil {
+			return n + 1
+		}
+	}
+	return 1
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -313,6 +314,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(example)
 	f.Add([]byte(folder("settle: 2s", "labels: &a {x: y}", "settings: *a")))
+	f.Add([]byte("\r0"))
 	f.Add([]byte("a: [\n\t\"\\p"))
 	file := filepath.Join(f.TempDir(), "hotfolder.yaml")
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -322,7 +324,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("two readings differ: %v, %v", err, errAgain)
 		}
 		if err != nil {
-			lines := strings.Count(string(data), "\n") + 1
+			lines := 1 + len(regexp.MustCompile("[\n\r\u0085\u2028\u2029]").FindAll(data, -1)) // what YAML takes for line ends
 			for _, p := range err.(config.Errors) {
 				if p.Line < 1 || p.Line > lines || p.Column < 1 || p.Text == "" {
 					t.Errorf("problem nowhere: %+v", p)

@@ -1,0 +1,210 @@
+// Package installer makes the agent a service of the operating system: Windows' service control manager, systemd or
+// launchd, through kardianos/service. Read this file (register, start, stop, remove), then run.go (being the service),
+// unit.go (what systemd is told) and recovery_windows.go (what Windows is told).
+package installer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/kardianos/service"
+)
+
+// Name is what the service is called by the service manager.
+const Name = "hotfolder"
+
+// Options say what the service runs.
+type Options struct {
+	Config string // the configuration file; it must exist
+}
+
+// Status is what the service manager says about the service.
+type Status string
+
+// The states of the service.
+const (
+	Running      Status = "running"
+	Stopped      Status = "stopped"
+	NotInstalled Status = "not installed"
+)
+
+// Errors that the caller can tell apart; both texts name the mend.
+var (
+	ErrRights       = errors.New("not allowed; " + howToGetRights())
+	ErrNotInstalled = errors.New("the service is not installed; run `hotfolder service install` first")
+)
+
+// Install registers this program as a service that starts with the machine. An earlier registration is replaced, and
+// goes on running if it was. It does not start a new one.
+func Install(o Options) error {
+	if err := mayChange(); err != nil {
+		return fmt.Errorf("install service: %w", err)
+	}
+	d, err := definition(o)
+	if err != nil {
+		return fmt.Errorf("install service: %w", err)
+	}
+	return with(d, "install", install)
+}
+
+// Uninstall stops the service and removes it. It is no error if there is none.
+func Uninstall() error { return change("uninstall", uninstall) }
+
+// Start starts the service. It is no error if it runs already.
+func Start() error { return change("start", start) }
+
+// Stop stops the service and waits until it has ended. It is no error if it does not run.
+func Stop() error { return change("stop", stop) }
+
+// Query asks the service manager how the service is. It needs no rights.
+func Query() (Status, error) {
+	var is Status
+	err := with(&service.Config{Name: Name}, "look at", func(s service.Service) (err error) {
+		is, err = status(s)
+		return err
+	})
+	return is, err
+}
+
+func change(what string, do func(service.Service) error) error {
+	if err := mayChange(); err != nil {
+		return fmt.Errorf("%s service: %w", what, err)
+	}
+	return with(&service.Config{Name: Name}, what, do)
+}
+
+// with does what do says with the service and names it in the error.
+func with(d *service.Config, what string, do func(service.Service) error) error {
+	if runtime.GOOS == "linux" && service.Platform() != "linux-systemd" {
+		return fmt.Errorf("%s service: this system does not run systemd; have its init system start `hotfolder run`", what)
+	}
+	s, err := service.New(&program{}, d)
+	if err == nil {
+		err = do(s)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w (%v)", ErrRights, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s service: %w", what, err)
+	}
+	return nil
+}
+
+func install(s service.Service) error {
+	before, err := status(s)
+	if err != nil {
+		return err
+	}
+	if before != NotInstalled {
+		if err := uninstall(s); err != nil {
+			return err
+		}
+	}
+	if err := s.Install(); err != nil {
+		return err
+	}
+	if err := setRecovery(); err != nil {
+		return fmt.Errorf("set restart on failure: %w", err)
+	}
+	if before == Running {
+		return s.Start()
+	}
+	return nil
+}
+
+func uninstall(s service.Service) error {
+	if err := stop(s); errors.Is(err, ErrNotInstalled) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return s.Uninstall()
+}
+
+func start(s service.Service) error {
+	switch is, err := status(s); {
+	case err != nil:
+		return err
+	case is == NotInstalled:
+		return ErrNotInstalled
+	case is == Running:
+		return nil
+	}
+	return s.Start()
+}
+
+func stop(s service.Service) error {
+	switch is, err := status(s); {
+	case err != nil:
+		return err
+	case is == NotInstalled:
+		return ErrNotInstalled
+	case is == Stopped:
+		return nil
+	}
+	return s.Stop()
+}
+
+// status tells a service that failed as stopped: the service manager has given up on it.
+func status(s service.Service) (Status, error) {
+	is, err := s.Status()
+	switch {
+	case errors.Is(err, service.ErrNotInstalled):
+		return NotInstalled, nil
+	case err != nil && err.Error() == "service in failed state": // kardianos/service has no value for it
+		return Stopped, nil
+	case err != nil:
+		return "", err
+	case is == service.StatusRunning:
+		return Running, nil
+	}
+	return Stopped, nil
+}
+
+// definition is what the service manager is told.
+func definition(o Options) (*service.Config, error) {
+	config, err := filepath.Abs(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(config); err != nil {
+		return nil, fmt.Errorf("configuration: %w; run `hotfolder init` or name it with --config", err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	d := &service.Config{
+		Name:        Name,
+		DisplayName: "Hotfolder for AutoRetouch",
+		Description: "Sends finished pictures from watched folders through AutoRetouch and brings the results back.",
+		Executable:  program,
+		Arguments:   []string{"run", "--config", config},
+	}
+	d.Option = service.KeyValue{
+		"SystemdScript":    unit(d),
+		"DelayedAutoStart": true, // Windows: after the network and the shares
+		"RunAtLoad":        true, // launchd: at boot
+	}
+	return d, nil
+}
+
+// mayChange refuses what would fail halfway without rights. Windows itself refuses at the first step.
+func mayChange() error {
+	if os.Geteuid() > 0 {
+		return ErrRights
+	}
+	return nil
+}
+
+func howToGetRights() string {
+	if runtime.GOOS == "windows" {
+		return "run it in a terminal opened with \"Run as administrator\""
+	}
+	return "run it with sudo"
+}

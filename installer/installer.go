@@ -65,9 +65,23 @@ func Query() (Status, error) {
 	var is Status
 	err := with(&service.Config{Name: Name}, "look at", func(s service.Service) (err error) {
 		is, err = status(s)
+		if is == NotInstalled && hasUnit() {
+			return errors.New("systemd does not answer; try it with sudo")
+		}
 		return err
 	})
 	return is, err
+}
+
+// hasUnit says whether systemd has been told of the service. kardianos/service takes a systemctl that fails, as it does
+// for users whom the system bus does not serve, for one that knows of no service.
+func hasUnit() bool {
+	for _, dir := range []string{"/etc/systemd/system", "/lib/systemd/system"} {
+		if _, err := os.Stat(filepath.Join(dir, Name+".service")); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func change(what string, do func(service.Service) error) error {

@@ -123,10 +123,10 @@ func TestDefinition(t *testing.T) {
 }
 
 func TestUnit(t *testing.T) {
-	d := &service.Config{Description: "Does it.", Executable: "/opt/hot folder/hotfolder", Arguments: []string{"run", "--config", `/srv/100% "$HOME"\x.yaml`}}
+	d := &service.Config{DisplayName: "Hotfolder", Executable: "/opt/hot folder/hotfolder", Arguments: []string{"run", "--config", `/srv/100% "$HOME"\x.yaml`}}
 	got := unit(d)
 	for _, line := range []string{
-		"Description=Does it.",
+		"Description=Hotfolder",
 		`ExecStart="/opt/hot folder/hotfolder" "run" "--config" "/srv/100%% \"$$HOME\"\\x.yaml"`,
 		"After=network-online.target remote-fs.target",
 		"Restart=on-failure",
@@ -149,7 +149,7 @@ func TestSystemdAcceptsTheUnit(t *testing.T) {
 		t.Skip("no systemd-analyze here")
 	}
 	file := filepath.Join(t.TempDir(), "hotfolder.service")
-	d := &service.Config{Description: "Does it.", Executable: "/bin/true", Arguments: []string{"run"}}
+	d := &service.Config{DisplayName: "Hotfolder", Executable: "/bin/true", Arguments: []string{"run"}}
 	if err := os.WriteFile(file, []byte(unit(d)), 0o600); err != nil {
 		t.Fatal(err)
 	}

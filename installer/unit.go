@@ -7,7 +7,7 @@ import (
 	"github.com/kardianos/service"
 )
 
-// unitText is the systemd unit; %s are the description, the command and the exit code that a restart would not cure. It
+// unitText is the systemd unit; the verbs are the service's name, its command and the exit code that no restart cures. It
 // restarts for ever, since nobody may be there, and protects the system from the agent without hiding any folder
 // that could be hot: no PrivateTmp, no ProtectHome.
 const unitText = `[Unit]
@@ -55,7 +55,7 @@ func unit(d *service.Config) string {
 	for _, a := range d.Arguments {
 		command += " " + quote(a)
 	}
-	return fmt.Sprintf(unitText, d.Description, command, exitUsage)
+	return fmt.Sprintf(unitText, d.DisplayName, command, exitUsage)
 }
 
 // quote makes s one word of an ExecStart line, in which systemd expands \, $ and % even in quotes (systemd.service(5)).

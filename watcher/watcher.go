@@ -1,14 +1,17 @@
 // Package watcher says which files of a folder are ready: complete, no longer changing and not seen before. Events are
 // hints, the scan is the truth.
 //
-// Read watcher.go (the door), folder.go (the goroutine that owns a folder's state), then look.go (is this file ready?),
-// walk.go (which files are there?), events.go, names.go (what is ignored) and picture.go (is this picture whole?).
+// Read watcher.go (the door), folder.go and root.go (the goroutine that owns a folder's state), then look.go (is
+// this file ready?), walk.go (which files are there?), events.go, names.go (what is ignored) and picture.go (is it whole?).
 package watcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 )
 
@@ -76,13 +79,32 @@ func (h Health) String() string { return [...]string{"ok", "offline", "rescan on
 
 // A Folder is one watched folder.
 type Folder struct {
-	o    Options
-	look chan struct{} // rung by Look
+	o                Options
+	root             string // as Root, cleaned
+	include, exclude patterns
+	look             chan struct{} // rung by Look
+	troubles         troubles
 }
 
 // New checks the patterns of o. It starts nothing.
 func New(o Options) (*Folder, error) {
-	return &Folder{o: o, look: make(chan struct{}, 1)}, nil
+	include, err := compile(o.Include)
+	if err != nil {
+		return nil, fmt.Errorf("include: %w", err)
+	}
+	exclude, err := compile(o.Exclude)
+	if err != nil {
+		return nil, fmt.Errorf("exclude: %w", err)
+	}
+	o.Takers = cmp.Or(o.Takers, 4)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	if o.Known == nil {
+		o.Known = func(string, int64, time.Time) bool { return false }
+	}
+	if o.State == nil {
+		o.State = func(State) {}
+	}
+	return &Folder{o: o, root: filepath.Clean(o.Root), include: include, exclude: exclude, look: make(chan struct{}, 1)}, nil
 }
 
 // Look asks for a full look at the folder now. It never blocks, and may be called at any time from anywhere.
@@ -91,11 +113,4 @@ func (f *Folder) Look() {
 	case f.look <- struct{}{}:
 	default:
 	}
-}
-
-// Run watches until ctx ends, then returns nil after its last goroutine, and its last Take, ended. With Once it returns
-// nil when all is taken, or why the folder could not be looked at. Run may be called once at a time.
-func (f *Folder) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
 }

@@ -1,0 +1,19 @@
+//go:build !linux && !windows
+
+package watcher
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// openFlags keep a link or a pipe that took a file's place from being followed or waited for.
+const openFlags = os.O_RDONLY | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+// held can't be told here.
+func held(string, *os.File) bool { return false }
+
+func hiddenByOS(fs.FileInfo) bool { return false }
+
+func sharingViolation(error) bool { return false }

@@ -1,0 +1,84 @@
+package watcher
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// What is always ignored, files and folders alike, in lower case: hidden ones (among them .DS_Store, ._*, .~lock*, .Trash-*,
+// and .hotfolder-*, the agent's own), what programs are still writing under another name, and what systems keep for themselves.
+var (
+	ignoredPrefixes = []string{".", "~"}
+	ignoredSuffixes = []string{
+		"~", ".tmp", ".temp", ".swp", ".part", ".partial", ".crdownload", ".download", ".opdownload", ".filepart",
+		".!ut", ".!qb", ".aria2",
+	}
+	ignoredNames = map[string]bool{
+		"thumbs.db": true, "ehthumbs.db": true, "desktop.ini": true, "icon\r": true,
+		"$recycle.bin": true, "recycler": true, "system volume information": true, // Windows
+		"@eadir": true, "#recycle": true, "#snapshot": true, "@recycle": true, "@recently-snapshot": true, // Synology, QNAP
+		"lost+found": true, "__macosx": true,
+	}
+)
+
+// ignored reports whether a file or folder of this base name is never looked at.
+func ignored(base string) bool {
+	for _, p := range ignoredPrefixes {
+		if strings.HasPrefix(base, p) {
+			return true
+		}
+	}
+	base = strings.ToLower(base)
+	for _, s := range ignoredSuffixes {
+		if strings.HasSuffix(base, s) {
+			return true
+		}
+	}
+	return ignoredNames[base]
+}
+
+// patterns are compiled Include or Exclude patterns.
+type patterns []pattern
+
+type pattern struct {
+	glob   string
+	suffix string // of a pattern "*.jpg", which needs no matching: ".jpg"
+	base   bool   // to be matched with the base name
+}
+
+func compile(globs []string) (patterns, error) {
+	var ps patterns
+	for _, g := range globs {
+		if !doublestar.ValidatePattern(g) {
+			return nil, fmt.Errorf("pattern %q is malformed", g)
+		}
+		p := pattern{glob: strings.ToLower(g), base: !strings.Contains(g, "/")}
+		if rest, ok := strings.CutPrefix(p.glob, "*"); ok && p.base && !strings.ContainsAny(rest, `*?[{\`) {
+			p.suffix = rest
+		}
+		ps = append(ps, p)
+	}
+	return ps, nil
+}
+
+// match reports whether one of the patterns matches a path relative to the root, with slashes.
+func (ps patterns) match(rel string) bool {
+	if len(ps) == 0 {
+		return false
+	}
+	rel = strings.ToLower(rel)
+	base := path.Base(rel)
+	for _, p := range ps {
+		name := rel
+		if p.base {
+			name = base
+		}
+		if p.suffix != "" && strings.HasSuffix(name, p.suffix) || p.suffix == "" && doublestar.MatchUnvalidated(p.glob, name) {
+			return true
+		}
+	}
+	return false
+}

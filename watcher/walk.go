@@ -1,0 +1,183 @@
+package watcher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A sighting is what a file looked like at a time.
+type sighting struct {
+	path    string // as in File
+	size    int64
+	modTime time.Time
+	at      time.Time // when it was seen so first
+}
+
+// A walk looks at folders and sends the files that are not known. It runs in a goroutine of its own and waits while its
+// receiver has no room, so that a folder may hold any number of files.
+type walk struct {
+	*Folder
+	events Events // that the folders found are to be watched by; nil: none
+	found  chan<- sighting
+
+	unwatched error // why a folder could not be watched; the rest is not tried then
+}
+
+// walked is the end of a walk.
+type walked struct {
+	err       error // the root could not be read, or the walk was stopped
+	events    Events
+	unwatched error // as in walk
+	full      bool  // it was a walk of the root
+}
+
+// chunkOfEntries is how much of a folder is read at once.
+const chunkOfEntries = 256
+
+// run ends the watches of gone, then walks the folders dirs, relative to the root, and all in them if the Folder is
+// recursive. What it can't read is logged and passed over, unless it is the root.
+func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
+	end := walked{events: w.events}
+	if w.events != nil {
+		for _, dir := range gone {
+			w.events.Remove(dir)
+		}
+	}
+	for len(dirs) > 0 && end.err == nil {
+		dir := dirs[len(dirs)-1]
+		sub, err := w.folder(ctx, dir)
+		dirs = append(dirs[:len(dirs)-1], sub...)
+		end.full = end.full || dir == "."
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || dir == ".":
+			end.err = cmp.Or(ctx.Err(), err)
+		case !errors.Is(err, fs.ErrNotExist):
+			w.troubles.warn(w.o.Log, "folder cannot be read, the rest goes on", "subfolder", dir, "err", err)
+		}
+	}
+	end.unwatched = w.unwatched
+	return end
+}
+
+// folder has one folder watched, then sends its files and returns its subfolders. In this order nothing can be missed that
+// appears meanwhile.
+func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error) {
+	name := w.osPath(dir)
+	if w.events != nil && w.unwatched == nil {
+		if err := w.events.Add(name); err != nil && !passing(err) {
+			w.unwatched = err
+		}
+	}
+	d, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	for ctx.Err() == nil {
+		entries, err := d.ReadDir(chunkOfEntries)
+		for _, e := range entries {
+			rel := e.Name()
+			if dir != "." {
+				rel = dir + "/" + rel
+			}
+			switch {
+			case e.IsDir():
+				if w.wantsFolder(rel, e) {
+					sub = append(sub, rel)
+				}
+			case e.Type().IsRegular():
+				if !w.file(ctx, rel, e) {
+					return nil, ctx.Err()
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return sub, nil
+		}
+		if err != nil {
+			return sub, err
+		}
+	}
+	return nil, ctx.Err()
+}
+
+// file sends a file if it is wanted and not known; false: ctx ended.
+func (w *walk) file(ctx context.Context, rel string, e fs.DirEntry) bool {
+	if !w.wantsFile(rel) {
+		return true
+	}
+	info, err := e.Info()
+	if err != nil || hiddenByOS(info) || w.o.Known(rel, info.Size(), info.ModTime()) {
+		return true
+	}
+	select {
+	case w.found <- sighting{rel, info.Size(), info.ModTime(), time.Now()}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (f *Folder) wantsFolder(rel string, e fs.DirEntry) bool {
+	if !f.o.Recursive || !f.wants(rel) {
+		return false
+	}
+	info, err := e.Info()
+	return err == nil && !hiddenByOS(info)
+}
+
+func (f *Folder) wantsFile(rel string) bool {
+	return f.wants(rel) && (len(f.include) == 0 || f.include.match(rel))
+}
+
+// wants says whether a path may be looked at, whatever it is. The folders it lies in were asked about before.
+func (f *Folder) wants(rel string) bool {
+	return !ignored(path.Base(rel)) && !f.exclude.match(rel)
+}
+
+// osPath is the OS's path of one that is relative to the root.
+func (f *Folder) osPath(rel string) string {
+	if rel == "." {
+		return f.root
+	}
+	return f.prefix() + filepath.FromSlash(rel)
+}
+
+// rel is the inverse of osPath; not ok: the path is not in the root.
+func (f *Folder) rel(osPath string) (rel string, ok bool) {
+	if osPath == f.root {
+		return ".", true
+	}
+	rel, ok = strings.CutPrefix(osPath, f.prefix())
+	return filepath.ToSlash(rel), ok
+}
+
+// prefix is the root with the separator that may be its end already ("/", `C:\`).
+func (f *Folder) prefix() string {
+	if os.IsPathSeparator(f.root[len(f.root)-1]) {
+		return f.root
+	}
+	return f.root + string(os.PathSeparator)
+}
+
+// rootInfo says what the root is now; an error: it is no readable folder.
+func (f *Folder) rootInfo() (fs.FileInfo, error) {
+	d, err := os.Open(f.root)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	if _, err := d.ReadDir(1); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return d.Stat()
+}

@@ -66,6 +66,7 @@ func Query() (Status, error) {
 	err := with(&service.Config{Name: Name}, "look at", func(s service.Service) (err error) {
 		is, err = status(s)
 		if is == NotInstalled && hasUnit() {
+			is = ""
 			return errors.New("systemd does not answer; try it with sudo")
 		}
 		return err

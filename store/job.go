@@ -21,8 +21,9 @@ type Job struct {
 	Size   int64  `json:"size"` // bytes
 	State  State  `json:"state"`
 
-	ContentType string `json:"content_type,omitempty"` // by content, not by name
-	Workflow    string `json:"workflow,omitempty"`     // the one that the execution was created in
+	ContentType string `json:"content_type,omitempty"`     // by content, not by name
+	Workflow    string `json:"workflow,omitempty"`         // the one that the execution was created in
+	Version     string `json:"workflow_version,omitempty"` // that processed it
 	Execution   string `json:"execution,omitempty"`
 	Output      string `json:"output,omitempty"` // relative to the hot folder's output; reserved before anything is written there
 	Error       string `json:"error,omitempty"`  // why it failed, or what it waits for
@@ -111,6 +112,7 @@ type row struct {
 	Size        int64      `json:"n,omitempty"`
 	ContentType string     `json:"c,omitempty"`
 	Workflow    string     `json:"w,omitempty"`
+	Version     string     `json:"v,omitempty"`
 	Execution   string     `json:"x,omitempty"`
 	Output      string     `json:"o,omitempty"`
 	Error       string     `json:"e,omitempty"`
@@ -141,7 +143,7 @@ func (j Job) encode() ([]byte, error) {
 		return nil, fmt.Errorf("job %s: content hash: %w", j.ID, err)
 	}
 	r := row{
-		ID: j.ID, Folder: j.Folder, SHA256: sum, Size: j.Size, ContentType: j.ContentType, Workflow: j.Workflow,
+		ID: j.ID, Folder: j.Folder, SHA256: sum, Size: j.Size, ContentType: j.ContentType, Workflow: j.Workflow, Version: j.Version,
 		Execution: j.Execution, Output: j.Output, Error: j.Error, Attempts: j.Attempts, Retries: j.Retries, Credits: j.Credits,
 		Batch: j.Batch,
 	}
@@ -170,7 +172,7 @@ func decodeJob(seq uint64, data []byte) (Job, error) {
 	}
 	j := Job{
 		ID: r.ID, Folder: r.Folder, Path: r.Path, SHA256: hex.EncodeToString(r.SHA256), Size: r.Size, ContentType: r.ContentType,
-		Workflow: r.Workflow, Execution: r.Execution, Output: r.Output, Error: r.Error, Attempts: r.Attempts, Retries: r.Retries,
+		Workflow: r.Workflow, Version: r.Version, Execution: r.Execution, Output: r.Output, Error: r.Error, Attempts: r.Attempts, Retries: r.Retries,
 		Credits: r.Credits, Batch: r.Batch, seq: seq,
 	}
 	if len(r.RawPath) > 0 {

@@ -222,6 +222,19 @@ func see(tx *bbolt.Tx, job Job, seen Seen) error {
 	return tx.Bucket(bPaths).Put(key, seenValue(job.seq, seen))
 }
 
+// Unsee forgets how a file looked when it was last seen, so that it is taken anew at the next look.
+func (l *Ledger) Unsee(folder, path string) error {
+	return l.update(func(tx *bbolt.Tx) error {
+		paths, key := tx.Bucket(bPaths), pathKey(folder, path)
+		seq, seen, ok := seenFrom(paths.Get(key))
+		if !ok {
+			return nil
+		}
+		seen.Size = -1
+		return paths.Put(key, seenValue(seq, seen))
+	})
+}
+
 // Step moves a job to another state; detail goes into its history, change (may be nil) may set its other fields. A step that is
 // not in the table is refused with ErrStep, an output name that another job owns with ErrTaken: then nothing is written.
 func (l *Ledger) Step(id string, to State, detail string, change func(*Job)) (Job, error) {

@@ -62,7 +62,7 @@ func TestAJobKeepsEverythingAcrossAReopen(t *testing.T) {
 	job = add(t, l, job)
 	walk(t, l, job.ID, store.Uploaded, store.Submitting)
 	want, err := l.Step(job.ID, store.Processing, "execution created", func(j *store.Job) {
-		j.Execution, j.Workflow, j.Credits, j.Attempts, j.Batch = "e-1", "w-1", 10, 1, "b-1"
+		j.Execution, j.Workflow, j.Version, j.Credits, j.Attempts, j.Batch = "e-1", "w-1", "v1", 10, 1, "b-1"
 		j.Output = "a/out.png"
 		j.Result = store.Result{Path: "/image/x/y z.png", SHA256: sha, ContentType: "image/png", Name: "y z.png"}
 	})
@@ -95,7 +95,7 @@ func TestAJobKeepsEverythingAcrossAReopen(t *testing.T) {
 }
 
 func facts(j store.Job) []any {
-	return []any{j.ID, j.Folder, j.Path, j.SHA256, j.Size, j.State, j.Execution, j.Workflow, j.Output, j.Attempts, j.Credits, j.Batch, j.Result}
+	return []any{j.ID, j.Folder, j.Path, j.SHA256, j.Size, j.State, j.Execution, j.Workflow, j.Version, j.Output, j.Attempts, j.Credits, j.Batch, j.Result}
 }
 
 // No state is a dead end, none leads to itself, and nothing unknown leads anywhere.

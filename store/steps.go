@@ -24,8 +24,8 @@ var States = []State{Queued, Uploaded, Submitting, Processing, InQA, PaymentRequ
 
 // steps is the whole life of a job, one line a state. Ledger.Step refuses anything else with ErrStep and writes nothing.
 var steps = map[State][]State{
-	Queued:          {Uploaded, Downloading, Failed, Gone},                         // Downloading: identical content has a result already
-	Uploaded:        {Submitting, Queued, Failed, Gone},                            // Queued: the API no longer holds the content
+	Queued:          {Uploaded, Failed, Gone},
+	Uploaded:        {Submitting, Downloading, Queued, Failed, Gone},               // Downloading: paid for already; Queued: the API no longer holds the content
 	Submitting:      {Processing, Uploaded, Queued, Failed},                        // back only when surely no execution carries the label
 	Processing:      {InQA, PaymentRequired, Downloading, Failed},                  //
 	InQA:            {Processing, PaymentRequired, Downloading, Failed},            //

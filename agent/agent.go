@@ -1,0 +1,237 @@
+// Package agent carries a job from "this file is ready" to "its result is durable".
+//
+// Read agent.go (what runs, and how it stops) and stage.go (how jobs are taken and what becomes of an error), then a file a
+// stage in the order in which a job meets them: intake.go, upload.go, submit.go, lookup.go, poll.go, deliver.go. What people see
+// of it is in desk.go and trouble.go.
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hotfolder/autoretouch"
+	"hotfolder/config"
+	"hotfolder/store"
+	"hotfolder/watcher"
+)
+
+// Options are what an Agent works with. All but Once and Events are needed.
+type Options struct {
+	Config  *config.Config
+	Ledger  *store.Ledger
+	API     *autoretouch.Client
+	Log     *slog.Logger
+	Version string
+	Once    bool // take what is in the folders now, see it through, and end
+
+	Events func() (watcher.Events, error) // source of file events; nil: none, the folders are looked at from time to time
+}
+
+// Agent is the pipeline, and the Desk while it runs.
+type Agent struct {
+	Books
+	api  *autoretouch.Client
+	log  *slog.Logger
+	once bool
+
+	folders  []*folder
+	stages   []*stage
+	polls    chan struct{} // rung when there is something new to poll for
+	lookups  chan struct{} // rung when an execution must be looked up
+	credits  chan struct{} // rung when the balance matters
+	claims   sync.Map      // the contents for which an execution is being created → job id
+	hashing  chan struct{} // a slot for each file that is hashed at once
+	disk     disk
+	events   func() (watcher.Events, error)
+	network  gate // the API as a whole
+	login    gate
+	ledger   gate
+	troubles troubles
+	account  account
+	rate     rate
+	since    time.Time
+
+	failures atomic.Int64 // jobs failed since the start
+}
+
+// folder is a hot folder and what is known of it now.
+type folder struct {
+	config.Folder
+	log      *slog.Logger
+	watch    *watcher.Folder
+	workflow gate // the API's opinion of its workflow
+	output   gate // writing there
+	offline  atomic.Bool
+}
+
+// grace is how long what is in hand may take to finish once the agent is told to stop.
+const grace = 8 * time.Second
+
+// New prepares an agent. It starts nothing. The error is one of the configuration.
+func New(o Options) (*Agent, error) {
+	a := &Agent{
+		Books:    Books{Config: o.Config, Ledger: o.Ledger, Version: o.Version},
+		api:      o.API,
+		log:      o.Log,
+		once:     o.Once,
+		polls:    make(chan struct{}, 1),
+		lookups:  make(chan struct{}, 1),
+		credits:  make(chan struct{}, 1),
+		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)+1),
+		disk:     osDisk{},
+		events:   o.Events,
+		network:  gate{after: 3, base: time.Second, most: time.Minute},
+		login:    gate{after: 1, base: 5 * time.Second, most: 5 * time.Second},
+		ledger:   gate{after: 1, base: time.Second, most: 10 * time.Second},
+		troubles: troubles{log: o.Log, now: map[troubleKey]Trouble{}},
+		account:  account{prices: map[string]price{}},
+	}
+	for _, c := range o.Config.Folders {
+		f := &folder{
+			Folder:   c,
+			log:      o.Log.With("folder", c.Name),
+			workflow: gate{after: 1, base: 30 * time.Second, most: 5 * time.Minute},
+			output:   gate{after: 1, base: time.Second, most: 30 * time.Second},
+		}
+		var err error
+		if f.watch, err = watcher.New(a.watchOptions(f)); err != nil {
+			return nil, err
+		}
+		a.folders = append(a.folders, f)
+	}
+	always := func(*folder) int { return noLimit }
+	a.stages = []*stage{
+		newStage("upload", store.Queued, o.Config.Limits.Uploads, a.upload, online, a.apiGates),
+		newStage("submit", store.Uploaded, submitters, a.submit, a.mayCreate, a.workflowGates),
+		newStage("download", store.Downloading, o.Config.Limits.Downloads, a.deliver, always, a.outputGates),
+	}
+	return a, nil
+}
+
+func newStage(name string, state store.State, workers int, do func(context.Context, *folder, store.Job) error,
+	room func(*folder) int, gates func(*folder) []*gate) *stage {
+	return &stage{name: name, state: state, workers: workers, do: do, room: room, gates: gates,
+		wake: make(chan struct{}, 1), inHand: map[string]bool{}, delays: map[string]*delay{}}
+}
+
+func online(f *folder) int {
+	if f.offline.Load() {
+		return 0
+	}
+	return noLimit
+}
+
+func (a *Agent) apiGates(*folder) []*gate { return []*gate{&a.ledger, &a.network, &a.login} }
+
+func (a *Agent) workflowGates(f *folder) []*gate {
+	return []*gate{&a.ledger, &a.network, &a.login, &f.workflow}
+}
+
+func (a *Agent) outputGates(f *folder) []*gate {
+	return []*gate{&a.ledger, &a.network, &a.login, &f.output}
+}
+
+// Run works until ctx ends, gives what is in hand some seconds to finish, and returns nil after its last goroutine. With Once it
+// returns when nothing is left that can go on by itself: nil, or *Unfinished, which says what is left. It may be called once.
+func (a *Agent) Run(ctx context.Context) error {
+	ctx, finish := context.WithCancel(ctx)
+	defer finish()
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(grace, stop)
+		context.AfterFunc(work, func() { t.Stop() })
+	})()
+	a.since = time.Now()
+
+	var watchers, all sync.WaitGroup
+	for _, f := range a.folders {
+		watchers.Go(func() { a.runWatch(ctx, f) })
+		all.Go(func() { a.clearFailed(f) })
+	}
+	for _, s := range a.stages {
+		all.Go(func() { a.loop(ctx, work, s) })
+	}
+	all.Go(func() { a.lookupLoop(ctx, work) })
+	all.Go(func() { a.pollLoop(ctx, work) })
+	all.Go(func() { a.accountLoop(ctx, work) })
+
+	var left error
+	if a.once {
+		watchers.Wait()
+		left = a.waitUntilDone(ctx)
+		finish()
+	}
+	watchers.Wait()
+	all.Wait()
+	return left
+}
+
+// step moves a job on in the ledger and wakes whoever owes it the next thing.
+func (a *Agent) step(id string, to store.State, detail string, change func(*store.Job)) (store.Job, error) {
+	job, err := a.Ledger.Step(id, to, detail, change)
+	if err != nil {
+		return job, asLedger(err)
+	}
+	a.ledgerWorks()
+	a.wake(to)
+	return job, nil
+}
+
+func (a *Agent) note(id string, change func(*store.Job)) (store.Job, error) {
+	job, err := a.Ledger.Note(id, change)
+	return job, asLedger(err)
+}
+
+// wake rings whoever owes something to jobs in that state.
+func (a *Agent) wake(state store.State) {
+	switch state {
+	case store.Submitting:
+		ring(a.lookups)
+	case store.Processing, store.InQA, store.PaymentRequired:
+		ring(a.polls)
+	}
+	for _, s := range a.stages {
+		if s.state == state || state == store.Downloading && s.state == store.Uploaded { // a place in flight is free
+			s.ring()
+		}
+	}
+}
+
+// stage is the one that takes jobs in that state.
+func (a *Agent) stage(state store.State) *stage {
+	i := slices.IndexFunc(a.stages, func(s *stage) bool { return s.state == state })
+	return a.stages[i]
+}
+
+func (a *Agent) wakeAll() {
+	for _, s := range a.stages {
+		s.ring()
+	}
+	ring(a.polls)
+	ring(a.lookups)
+}
+
+func ring(bell chan<- struct{}) {
+	select {
+	case bell <- struct{}{}:
+	default:
+	}
+}
+
+// fail gives a job up, with the reason for people.
+func (a *Agent) fail(f *folder, job store.Job, why string) {
+	job, err := a.step(job.ID, store.Failed, why, func(j *store.Job) { j.Error = why })
+	if err != nil {
+		a.ledgerTrouble(err)
+		return
+	}
+	a.failures.Add(1)
+	f.log.Error("failed", "file", job.Path, "job", job.ID, "why", why)
+	a.putAside(f, job)
+}

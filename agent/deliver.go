@@ -1,0 +1,227 @@
+package agent
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"hotfolder/autoretouch"
+	"hotfolder/config"
+	"hotfolder/store"
+)
+
+// deliver brings the job's result under its final name: downloading → delivered. The name is the job's in the ledger before
+// anything is written, so after a crash a file of that name with the right content is known to be this result.
+func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
+	if _, err := os.Stat(f.Output); err != nil {
+		return &outputError{err} // never created: it may be a share that is not mounted
+	}
+	job, at, err := a.claim(ctx, f, job)
+	if err != nil {
+		return err
+	}
+	if at == occupied {
+		return a.delivered(ctx, f, job, "not written: something else has the name "+f.resultName(job, 1), "")
+	}
+	final := f.outputPath(job.Output)
+	if at == present {
+		if err := removePart(a.disk, filepath.Dir(final), job.ID); err != nil {
+			return &outputError{err}
+		}
+		return a.delivered(ctx, f, job, "", job.Output)
+	}
+	if err := a.disk.MkdirAll(filepath.Dir(final)); err != nil {
+		return &outputError{fmt.Errorf("create the output folder: %w", err)}
+	}
+	part, err := createPart(a.disk, filepath.Dir(final), job.ID)
+	if err != nil {
+		return &outputError{err}
+	}
+	defer part.discard()
+	if err := a.fetch(ctx, f, job, part); err != nil {
+		return err
+	}
+	if err := part.flush(); err != nil {
+		return &outputError{err}
+	}
+	for {
+		err := part.commit(f.outputPath(job.Output), at == replaceable)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return &outputError{err}
+		}
+		dir := filepath.Dir(f.outputPath(job.Output))
+		if job, at, err = a.claimNext(ctx, f, job); err != nil {
+			return err
+		}
+		if at == occupied || filepath.Dir(f.outputPath(job.Output)) != dir {
+			return errLater // begin again with the new claim
+		}
+	}
+	return a.delivered(ctx, f, job, "", job.Output)
+}
+
+// fetch downloads the result into part and checks it.
+func (a *Agent) fetch(ctx context.Context, f *folder, job store.Job, part *part) error {
+	_, err := a.api.Download(ctx, job.Result.Path, part)
+	if part.err != nil {
+		return &outputError{part.err}
+	}
+	if errors.Is(err, autoretouch.ErrNotFound) {
+		return a.resultGone(ctx, f, job, err)
+	}
+	if err != nil {
+		return err
+	}
+	a.apiWorks()
+	if got := hex.EncodeToString(part.hash.Sum(nil)); got != job.Result.SHA256 {
+		return fmt.Errorf("download: the result arrived damaged (its hash is %.8s, not %.8s)", got, job.Result.SHA256)
+	}
+	return nil
+}
+
+// resultGone asks anew where the result is; a job whose result the API no longer has is given up after some tries.
+func (a *Agent) resultGone(ctx context.Context, f *folder, job store.Job, cause error) error {
+	e, err := a.api.Execution(ctx, job.Execution)
+	if err != nil && !errors.Is(err, autoretouch.ErrNotFound) {
+		return err
+	}
+	if err == nil && e.ResultPath != "" && e.ResultPath != job.Result.Path {
+		_, err := a.note(job.ID, func(j *store.Job) {
+			j.Result = store.Result{Path: e.ResultPath, SHA256: e.ResultHash, ContentType: e.ResultContentType, Name: e.ResultName}
+		})
+		if err != nil {
+			return err
+		}
+		return errLater
+	}
+	if a.stage(store.Downloading).failures(job.ID) < goneAfter {
+		return &autoretouch.Error{Op: "download the result", Err: cause} // transient: the API may only be late
+	}
+	a.fail(f, job, "AutoRetouch no longer has the result of execution "+job.Execution+": ask its support, then 'hotfolder retry "+job.ID+"'")
+	return nil
+}
+
+// goneAfter is how many tries in a row a result must be missing: some minutes.
+const goneAfter = 8
+
+// delivered writes down that the result is durable, after the original has found its place.
+func (a *Agent) delivered(ctx context.Context, f *folder, job store.Job, detail, output string) error {
+	a.putAway(ctx, f, job)
+	job, err := a.step(job.ID, store.Delivered, detail, func(j *store.Job) { j.Error, j.Output = "", output })
+	if err != nil {
+		return err
+	}
+	f.output.passed()
+	a.troubles.clear(OutputUnwritable, f.Name)
+	a.rate.add(job.DeliveredAt)
+	f.log.Info("delivered", "file", job.Path, "job", job.ID, "output", job.Output)
+	return nil
+}
+
+// place says what is at a name that a job claims.
+type place int
+
+const (
+	vacant      place = iota
+	present           // this very result
+	replaceable       // something that the result replaces
+	occupied          // something that stays, and no other name is to be tried
+)
+
+// claim reserves a name for the job's result in the ledger, or returns the one that it has.
+func (a *Agent) claim(ctx context.Context, f *folder, job store.Job) (store.Job, place, error) {
+	if job.Output == "" {
+		return a.claimNext(ctx, f, job)
+	}
+	sum, err := a.sumOf(ctx, f.outputPath(job.Output))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return job, vacant, nil
+	case err != nil:
+		return job, vacant, &outputError{err}
+	case sum == job.Result.SHA256:
+		return job, present, nil
+	}
+	return a.claimNext(ctx, f, job)
+}
+
+// mostNames bounds the search for a free name.
+const mostNames = 100_000
+
+// claimNext reserves the first name that is free, or that may be replaced.
+func (a *Agent) claimNext(ctx context.Context, f *folder, job store.Job) (store.Job, place, error) {
+	for n := 1; n < mostNames && ctx.Err() == nil; n++ {
+		name := f.resultName(job, n)
+		at, err := a.lookAtName(ctx, f, job, name)
+		if err != nil {
+			return job, at, err
+		}
+		if at == occupied {
+			if f.OnConflict == config.Skip {
+				return job, occupied, nil
+			}
+			continue
+		}
+		claimed, err := a.note(job.ID, func(j *store.Job) { j.Output = name })
+		if errors.Is(err, store.ErrTaken) {
+			continue
+		}
+		return claimed, at, err
+	}
+	return job, occupied, &outputError{fmt.Errorf("no free name like %s", f.resultName(job, 1))}
+}
+
+// lookAtName tells what a result would meet under a name. Of what is there, an older result of the same file is replaced if it is
+// still as it was delivered; anything else only where the folder says overwrite, and never the result of another file.
+func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name string) (place, error) {
+	owner, err := a.Ledger.OwnerOf(f.Name, name)
+	owned := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return vacant, asLedger(err)
+	}
+	if owned && (owner.Path != job.Path || owner.State != store.Delivered && owner.ID != job.ID) {
+		return occupied, nil
+	}
+	sum, err := a.sumOf(ctx, f.outputPath(name))
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return vacant, &outputError{err}
+	}
+	if !missing && sum == "" {
+		return occupied, nil // a folder, say
+	}
+	ours := owned && owner.ID != job.ID && sum == owner.Result.SHA256
+	if !missing && !ours && f.OnConflict != config.Overwrite {
+		return occupied, nil
+	}
+	if owned && owner.ID != job.ID { // the older result's job lets go of the name
+		if _, err := a.note(owner.ID, func(j *store.Job) { j.Output = "" }); err != nil {
+			return vacant, err
+		}
+	}
+	if missing {
+		return vacant, nil
+	}
+	return replaceable, nil
+}
+
+// sumOf is the hex SHA-256 of a file; "" for what is there but is no file.
+func (a *Agent) sumOf(ctx context.Context, file string) (string, error) {
+	info, err := os.Lstat(file)
+	if err != nil || !info.Mode().IsRegular() {
+		return "", err
+	}
+	r, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	return sha(ctx, r)
+}

@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// disk is what delivery does to a disk, and nothing more; tests make it fail.
+type disk interface {
+	MkdirAll(dir string) error
+	Create(file string) (diskFile, error)       // a new empty file, or an old one emptied
+	Rename(from, to string, replace bool) error // without replace it fails with fs.ErrExist when to is there
+	SyncDir(dir string) error
+	Remove(file string) error
+}
+
+type diskFile interface {
+	io.Writer
+	Sync() error
+	Close() error
+}
+
+type osDisk struct{}
+
+func (osDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
+
+func (osDisk) Create(file string) (diskFile, error) {
+	return os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+}
+
+func (osDisk) Rename(from, to string, replace bool) error {
+	if replace {
+		return os.Rename(from, to)
+	}
+	return renameNoReplace(from, to)
+}
+
+func (osDisk) SyncDir(dir string) error { return syncDir(dir) }
+
+func (osDisk) Remove(file string) error { return os.Remove(file) }
+
+// partPrefix begins the names of unfinished files; the watcher ignores them.
+const partPrefix = ".hotfolder-"
+
+// part is a file on its way to its final name. It lies in the final name's folder, so that the last step is a rename.
+type part struct {
+	disk disk
+	path string
+	file diskFile
+	hash hash.Hash
+	err  error // of the disk, so that it isn't taken for one of the network
+}
+
+// createPart begins a part for a job. A crash leaves at most this one file, and the next try of the same job begins it anew.
+func createPart(d disk, dir, job string) (*part, error) {
+	path := filepath.Join(dir, partPrefix+job+".part")
+	file, err := d.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("write the result: %w", err)
+	}
+	return &part{disk: d, path: path, file: file, hash: sha256.New()}, nil
+}
+
+func (p *part) Write(b []byte) (int, error) {
+	n, err := p.file.Write(b)
+	p.hash.Write(b[:n])
+	if err != nil {
+		p.err = fmt.Errorf("write the result: %w", err)
+	}
+	return n, err
+}
+
+// flush makes the content durable under the part's own name.
+func (p *part) flush() error {
+	err := p.file.Sync()
+	if closeErr := p.file.Close(); err == nil {
+		err = closeErr
+	}
+	p.file = nil
+	if err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+// commit gives a flushed part its final name, durably. Without replace it fails with fs.ErrExist when the name is taken, and may be
+// tried again with another one in the same folder.
+func (p *part) commit(final string, replace bool) error {
+	if err := p.disk.Rename(p.path, final, replace); err != nil {
+		return fmt.Errorf("name the result: %w", err)
+	}
+	p.path = ""
+	if err := p.disk.SyncDir(filepath.Dir(final)); err != nil {
+		return fmt.Errorf("name the result: %w", err)
+	}
+	return nil
+}
+
+// discard removes what was not committed.
+func (p *part) discard() {
+	if p.file != nil {
+		p.file.Close()
+	}
+	if p.path != "" {
+		_ = p.disk.Remove(p.path) // the next try of the job overwrites it
+	}
+}
+
+// removePart removes what a crash left of a job's part.
+func removePart(d disk, dir, job string) error {
+	err := d.Remove(filepath.Join(dir, partPrefix+job+".part"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// backoff is how long to wait after n failures in a row: exponential with full jitter, and never less than what was asked for.
+func backoff(n int, base, most, asked time.Duration) time.Duration {
+	d := most
+	if n < 20 {
+		d = min(most, base<<(n-1))
+	}
+	return max(asked, rand.N(d)+1)
+}
+
+// gate holds all work of a kind back while the trouble is not that of one job, and lets a single job through from time to time to
+// see whether it is over.
+type gate struct {
+	after      int           // failures in a row before it shuts
+	base, most time.Duration // between two tries while it is shut
+
+	mu       sync.Mutex
+	failures int
+	until    time.Time
+	trying   bool
+}
+
+const noLimit = 1 << 30
+
+// room is how many jobs may pass now.
+func (g *gate) room(now time.Time) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.failures < g.after:
+		return noLimit
+	case g.trying || now.Before(g.until):
+		return 0
+	}
+	return 1
+}
+
+// took says that a job passes; while the gate is shut, that is the try.
+func (g *gate) took() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.trying = g.failures >= g.after
+}
+
+// left says that a job ended without news of the trouble.
+func (g *gate) left() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.trying = false
+}
+
+// failed counts a failure and tells how many there were in a row.
+func (g *gate) failed(asked time.Duration) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failures++
+	g.trying = false
+	if n := g.failures - g.after; n >= 0 {
+		g.until = time.Now().Add(backoff(n+1, g.base, g.most, asked))
+	}
+	return g.failures
+}
+
+// passed says that the trouble is over.
+func (g *gate) passed() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failures, g.trying = 0, false
+}
+
+// due is when the next try may pass; zero when the gate is open.
+func (g *gate) due() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.failures < g.after {
+		return time.Time{}
+	}
+	return g.until
+}

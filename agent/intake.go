@@ -1,0 +1,195 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hotfolder/store"
+	"hotfolder/watcher"
+)
+
+// maxSide is the largest width and height that the API takes (API.md, Images).
+const maxSide = 10000
+
+func (a *Agent) watchOptions(f *folder) watcher.Options {
+	return watcher.Options{
+		Root: f.Input, Recursive: f.Recursive, Include: f.Include, Exclude: f.Exclude,
+		Settle: f.Settle, Rescan: f.Rescan, Once: a.once,
+		Known: func(path string, size int64, modTime time.Time) bool {
+			return a.Ledger.Known(f.Name, path, size, modTime)
+		},
+		Take:  func(ctx context.Context, file watcher.File) error { return a.intake(ctx, f, file) },
+		State: func(s watcher.State) { a.inputState(f, s) },
+		Log:   f.log, Events: a.events,
+	}
+}
+
+func (a *Agent) runWatch(ctx context.Context, f *folder) {
+	if err := f.watch.Run(ctx); err != nil && ctx.Err() == nil {
+		a.troubles.raise(InputOffline, f.Name, reason(err), "")
+	}
+}
+
+// inputState hears how the watcher fares with a hot folder's input.
+func (a *Agent) inputState(f *folder, s watcher.State) {
+	f.offline.Store(s.Health == watcher.Offline)
+	switch s.Health {
+	case watcher.OK:
+		a.troubles.clear(InputOffline, f.Name)
+		a.troubles.clear(InputEvents, f.Name)
+	case watcher.RescanOnly:
+		a.troubles.clear(InputOffline, f.Name)
+		a.troubles.raise(InputEvents, f.Name, reason(s.Err), s.Advice)
+	case watcher.Offline:
+		a.troubles.raise(InputOffline, f.Name, reason(s.Err), s.Advice)
+	}
+	a.wakeAll()
+}
+
+// intake enters a file that is ready into the ledger: queued, or failed with the reason why it can't be sent. An error, and first
+// of all watcher.ErrChanged, sends the file back to settling.
+func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error {
+	select {
+	case a.hashing <- struct{}{}:
+		defer func() { <-a.hashing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	job, seen, err := look(ctx, f, file)
+	if err != nil {
+		return err
+	}
+	job, added, err := a.Ledger.Add(job, seen)
+	if err != nil {
+		a.ledgerTrouble(err)
+		return err
+	}
+	a.ledgerWorks()
+	log := f.log.With("file", job.Path, "job", job.ID)
+	switch {
+	case added && job.State == store.Failed:
+		a.failures.Add(1)
+		log.Error("failed", "why", job.Error)
+		a.putAside(f, job)
+	case added:
+		log.Info("found", "size", job.Size)
+		a.wake(store.Queued)
+	case job.State == store.Failed && f.Failed != "": // it was put aside, and a person moved it back
+		return a.takeBack(f, job)
+	default:
+		log.Debug("known content", "state", job.State)
+	}
+	return nil
+}
+
+func (a *Agent) takeBack(f *folder, job store.Job) error {
+	if err := a.retry(job); err != nil {
+		return err
+	}
+	f.log.Info("put back, tried anew", "file", job.Path, "job", job.ID)
+	a.wakeAll()
+	f.watch.Look()
+	return nil
+}
+
+// look reads a file and says what job it is. The file must be the same before and after.
+func look(ctx context.Context, f *folder, file watcher.File) (store.Job, store.Seen, error) {
+	job := store.Job{Folder: f.Name, Path: file.Path, Size: file.Size, State: store.Queued}
+	seen := store.Seen{Size: file.Size, ModTime: file.ModTime}
+	r, err := os.Open(f.inputPath(file.Path))
+	if errors.Is(err, fs.ErrPermission) && !file.Whole {
+		// The watcher has waited long enough. It is looked at again at every rescan, since nothing of it is remembered as seen.
+		job.ID, job.State = store.NewID(f.Name, file.Path, ""), store.Failed
+		job.Error = "the agent has no right to read the file: give it the right, and it is taken by itself"
+		return job, store.Seen{Size: -1}, nil
+	}
+	if err != nil {
+		return job, seen, fmt.Errorf("open the picture: %w", err)
+	}
+	defer r.Close()
+	if err := unchanged(r.Stat, file); err != nil {
+		return job, seen, err
+	}
+	picture, err := watcher.Inspect(r, file.Size)
+	if err != nil {
+		return job, seen, fmt.Errorf("read the picture: %w", err)
+	}
+	if !picture.Whole && picture.Type != "" && file.Whole {
+		return job, seen, watcher.ErrChanged
+	}
+	if job.SHA256, err = sha(ctx, r); err != nil {
+		return job, seen, fmt.Errorf("read the picture: %w", err)
+	}
+	if err := unchanged(func() (fs.FileInfo, error) { return os.Lstat(f.inputPath(file.Path)) }, file); err != nil {
+		return job, seen, err
+	}
+	job.ID = store.NewID(f.Name, file.Path, job.SHA256)
+	job.ContentType = picture.Type
+	if job.Error = refusal(picture, file.Size); job.Error != "" {
+		job.State = store.Failed
+	}
+	return job, seen, nil
+}
+
+// refusal says why a picture need not be sent: the API would refuse it.
+func refusal(p watcher.Picture, size int64) string {
+	switch {
+	case size == 0:
+		return "the file is empty: copy it again"
+	case p.Type == "":
+		return "the file is not a JPEG, PNG, TIFF or WebP picture, whatever its name says"
+	case !p.Whole:
+		return "the picture is cut short (" + p.Problem + "): copy it again"
+	case p.Width > maxSide || p.Height > maxSide:
+		return fmt.Sprintf("the picture is %d × %d pixels, AutoRetouch takes at most %d × %d: make it smaller", p.Width, p.Height, maxSide, maxSide)
+	}
+	return ""
+}
+
+func unchanged(stat func() (fs.FileInfo, error), file watcher.File) error {
+	info, err := stat()
+	if err != nil {
+		return fmt.Errorf("look at the picture: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() != file.Size || !info.ModTime().Equal(file.ModTime) {
+		return watcher.ErrChanged
+	}
+	return nil
+}
+
+// sha is the hex SHA-256 of a file, read from its beginning.
+func sha(ctx context.Context, f *os.File) (string, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	if _, err := io.CopyBuffer(h, onlyReader{ctx, f}, make([]byte, 256<<10)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// onlyReader reads until its context ends.
+type onlyReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r onlyReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+func (f *folder) inputPath(path string) string {
+	return filepath.Join(f.Input, filepath.FromSlash(path))
+}

@@ -1,0 +1,132 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"hotfolder/autoretouch"
+	"hotfolder/store"
+)
+
+// Create calls without an answer are looked for among the workflow's executions, by the label. A job found there goes on; one that is
+// surely not there goes back to be created. The list may lag, so that is sure only when a look that began CreateLookup after
+// the call was given up, and that went back far enough, did not show it.
+
+// lookupMargin is how much earlier than the intent an execution may claim to have been created: clocks differ.
+const lookupMargin = 24 * time.Hour
+
+// missing is a job in submitting that nobody is just creating an execution for.
+type missing struct {
+	job   store.Job
+	since time.Time // by when its create call had ended
+}
+
+// lookupLoop looks executions up while there is any to be found.
+func (a *Agent) lookupLoop(ctx, work context.Context) {
+	since := map[string]time.Time{}
+	wait := idleLook
+	for ctx.Err() == nil {
+		lost := a.lost(since)
+		if len(lost) == 0 {
+			wait = idleLook
+		} else if a.network.room(time.Now()) == 0 || a.login.room(time.Now()) == 0 {
+			wait = time.Second
+		} else {
+			a.lookAll(work, lost)
+			wait = min(max(2*wait, a.Config.Polling.Min), 5*time.Second)
+			if len(a.lost(since)) == 0 {
+				continue
+			}
+		}
+		pause(ctx, wait, a.lookups)
+	}
+}
+
+// lost returns the jobs to look up by hot folder, and keeps in since when each was first met.
+func (a *Agent) lost(since map[string]time.Time) map[*folder][]missing {
+	lost, still := map[*folder][]missing{}, map[string]bool{}
+	for _, f := range a.folders {
+		jobs, err := a.Ledger.Next(store.Submitting, f.Name, noLimit, a.stage(store.Uploaded).has)
+		if err != nil {
+			a.ledgerTrouble(err)
+			continue
+		}
+		for _, job := range jobs {
+			still[job.ID] = true
+			if since[job.ID].IsZero() {
+				since[job.ID] = time.Now()
+			}
+			lost[f] = append(lost[f], missing{job, since[job.ID]})
+		}
+	}
+	for id := range since {
+		if !still[id] {
+			delete(since, id)
+		}
+	}
+	return lost
+}
+
+func (a *Agent) lookAll(ctx context.Context, lost map[*folder][]missing) {
+	for f, jobs := range lost {
+		began := time.Now()
+		found, err := a.byLabel(ctx, f, jobs)
+		if err != nil {
+			if ctx.Err() == nil {
+				a.apiTrouble(f, err)
+				f.log.Debug("lookup failed, will retry", "err", err)
+			}
+			continue
+		}
+		a.apiWorks()
+		for _, m := range jobs {
+			if e, ok := found[m.job.ID]; ok {
+				err = a.created(f, m.job, e.ID, a.account.price(f.Workflow), "execution found by its label")
+			} else if began.Sub(m.since) > a.Config.API.CreateLookup {
+				_, err = a.step(m.job.ID, store.Uploaded, "no execution carries its label: it is created again", nil)
+			}
+			if err != nil {
+				a.ledgerTrouble(err)
+			}
+		}
+	}
+}
+
+// byLabel finds the executions that carry the label of one of the jobs. It reads the list, newest first as far as was ever seen,
+// until all are found or nothing older can be one of them; if the list turns out not to be in that order, to its end.
+func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing) (map[string]autoretouch.Execution, error) {
+	wanted := map[string]bool{}
+	earliest := time.Now()
+	for _, m := range jobs {
+		wanted[m.job.ID] = true
+		if intent := m.job.History[len(m.job.History)-1].Time; intent.Before(earliest) {
+			earliest = intent
+		}
+	}
+	found := map[string]autoretouch.Execution{}
+	newestFirst, last := true, time.Time{}
+	for offset := 0; ; {
+		page, err := a.api.Executions(ctx, f.Workflow, pageSize, offset)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page.Entries {
+			if id := e.Labels[labelJob]; wanted[id] {
+				if _, twice := found[id]; twice && found[id].ID != e.ID {
+					f.log.Warn("two executions carry one job's label", "job", id, "execution", e.ID, "other", found[id].ID)
+				}
+				found[id] = e
+			}
+			if !last.IsZero() && e.Created.After(last) {
+				newestFirst = false
+			}
+			last = e.Created
+		}
+		offset += len(page.Entries)
+		end := page.Total > 0 && offset >= page.Total || page.Total == 0 && len(page.Entries) < pageSize
+		tooOld := newestFirst && !last.IsZero() && last.Before(earliest.Add(-lookupMargin))
+		if len(found) == len(wanted) || len(page.Entries) == 0 || end || tooOld {
+			return found, nil
+		}
+	}
+}

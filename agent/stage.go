@@ -1,0 +1,252 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"hotfolder/autoretouch"
+	"hotfolder/store"
+)
+
+// stage is one thing that is owed to the jobs of one state. It takes them from the ledger, earliest first and in turn from the
+// hot folders, and does that thing to several at once.
+type stage struct {
+	name    string
+	state   store.State
+	workers int
+	do      func(ctx context.Context, f *folder, job store.Job) error
+	room    func(f *folder) int     // how many jobs of the folder may be taken now
+	gates   func(f *folder) []*gate // what holds the folder's jobs back while it is in trouble
+	wake    chan struct{}           // rung when there may be something to take
+
+	mu     sync.Mutex
+	inHand map[string]bool
+	delays map[string]*delay // by job, those that failed and are to be tried again
+	turn   int               // the hot folder to begin with
+}
+
+// delay keeps one job back after failures of its own.
+type delay struct {
+	failures int
+	until    time.Time
+}
+
+const (
+	jobBackoff    = time.Second
+	maxJobBackoff = 5 * time.Minute
+	idleLook      = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
+)
+
+func (s *stage) ring() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// loop takes jobs until ctx ends and does them under work, and returns when the last of them is done.
+func (a *Agent) loop(ctx, work context.Context, s *stage) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for ctx.Err() == nil {
+		if !a.take(s, func(f *folder, job store.Job) {
+			wg.Go(func() {
+				a.conclude(work, s, f, job, s.do(work, f, job))
+				s.ring()
+			})
+		}) {
+			pause(ctx, s.wait(a.folders), s.wake)
+		}
+	}
+}
+
+// pause waits until ctx ends, d has passed or wake is rung.
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-t.C:
+	}
+}
+
+// take starts as many jobs as there is room for, and tells whether there were any.
+func (a *Agent) take(s *stage, start func(*folder, store.Job)) (any bool) {
+	now := time.Now()
+	for i := range a.folders {
+		f := a.folders[(s.turn+i)%len(a.folders)]
+		free := s.workers - s.busy()
+		if free == 0 {
+			break
+		}
+		// A folder gets its share of what is free; what it leaves, the next round gives to the others.
+		n := max(1, free/len(a.folders))
+		if room := s.room(f); room < n {
+			n = room
+		}
+		gates := s.gates(f)
+		for _, g := range gates {
+			n = min(n, g.room(now))
+		}
+		if n <= 0 {
+			continue
+		}
+		jobs, err := a.Ledger.Next(s.state, f.Name, n, func(id string) bool { return s.holds(id, now) })
+		if err != nil {
+			a.ledgerTrouble(err)
+			continue
+		}
+		for _, job := range jobs {
+			any = true
+			s.hold(job.ID)
+			for _, g := range gates {
+				g.took()
+			}
+			start(f, job)
+		}
+	}
+	s.turn++
+	return any
+}
+
+// busy is how many jobs are in hand.
+func (s *stage) busy() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.inHand)
+}
+
+func (s *stage) holds(id string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.delays[id]
+	return s.inHand[id] || d != nil && now.Before(d.until)
+}
+
+func (s *stage) hold(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inHand[id] = true
+}
+
+func (s *stage) done(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.inHand, id)
+	delete(s.delays, id)
+}
+
+// delay keeps a job back after a failure and tells how many it had in a row, and how long it waits.
+func (s *stage) delay(id string, asked time.Duration) (failures int, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.inHand, id)
+	d := s.delays[id]
+	if d == nil {
+		d = &delay{}
+		s.delays[id] = d
+	}
+	d.failures++
+	wait = backoff(d.failures, jobBackoff, maxJobBackoff, asked)
+	d.until = time.Now().Add(wait)
+	return d.failures, wait
+}
+
+// postpone keeps a job back for a moment though it did not fail.
+func (s *stage) postpone(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.inHand, id)
+	s.delays[id] = &delay{until: time.Now().Add(jobBackoff)}
+}
+
+// putBack lets go of a job for no fault of its own.
+func (s *stage) putBack(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.inHand, id)
+}
+
+// wait is how long there is nothing to do unless the stage is woken.
+func (s *stage) wait(folders []*folder) time.Duration {
+	now := time.Now()
+	next := now.Add(idleLook)
+	earlier := func(t time.Time) {
+		if t.After(now) && t.Before(next) {
+			next = t
+		}
+	}
+	for _, f := range folders {
+		for _, g := range s.gates(f) {
+			earlier(g.due())
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.delays {
+		earlier(d.until)
+	}
+	return next.Sub(now)
+}
+
+// conclude does what a stage's outcome calls for. This is the one place that decides what is tried again, and when.
+func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Job, err error) {
+	defer func() {
+		for _, g := range s.gates(f) {
+			g.left()
+		}
+	}()
+	log := f.log.With("file", job.Path, "job", job.ID)
+	switch {
+	case err == nil:
+		s.done(job.ID)
+	case work.Err() != nil:
+		s.putBack(job.ID)
+	case errors.Is(err, errLater):
+		s.postpone(job.ID)
+	case errors.Is(err, store.ErrStep), errors.Is(err, store.ErrNotFound): // somebody else stepped it meanwhile
+		s.done(job.ID)
+		log.Warn("job changed while in hand", "stage", s.name, "err", err)
+	case isLedger(err):
+		s.putBack(job.ID)
+		a.ledgerTrouble(err)
+	case isOutput(err):
+		s.putBack(job.ID)
+		f.output.failed(0)
+		a.troubles.raise(OutputUnwritable, f.Name, reason(err), "")
+	case autoretouch.ClassOf(err) == autoretouch.Input:
+		s.done(job.ID)
+		a.fail(f, job, apiReason(err))
+	case autoretouch.ClassOf(err) == autoretouch.Transient:
+		n, wait := s.delay(job.ID, autoretouch.RetryAfter(err))
+		if isInput(err) {
+			log.Warn("the picture cannot be read, will retry", "err", err, "attempt", n, "wait", wait.Round(time.Millisecond))
+			return
+		}
+		a.apiTrouble(f, err)
+		log.Log(work, retryLevel(n), s.name+" failed, will retry", "err", err, "attempt", n, "wait", wait.Round(time.Millisecond))
+	default:
+		s.putBack(job.ID)
+		a.apiTrouble(f, err)
+	}
+}
+
+// has tells whether the job is in hand.
+func (s *stage) has(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inHand[id]
+}
+
+// failures is how often in a row the job failed.
+func (s *stage) failures(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.delays[id]; d != nil {
+		return d.failures
+	}
+	return 0
+}

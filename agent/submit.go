@@ -1,0 +1,188 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"reflect"
+	"time"
+
+	"hotfolder/autoretouch"
+	"hotfolder/config"
+	"hotfolder/store"
+)
+
+// submitters is how many executions are created at once: the calls are short, and the ledger commits them together.
+const submitters = 16
+
+// labelJob is the label by which an execution is found again.
+const labelJob = "hotfolder_job"
+
+// mayCreate is how many executions of a folder may be created now.
+func (a *Agent) mayCreate(f *folder) int {
+	if a.troubles.has(OutOfCredits, "") {
+		return 0
+	}
+	counts, err := a.Ledger.Counts()
+	if err != nil {
+		return 0
+	}
+	room := a.Config.Limits.InFlight - a.stage(store.Uploaded).busy()
+	for _, c := range counts {
+		room -= c[store.Submitting] + c[store.Processing] + c[store.InQA] + c[store.PaymentRequired]
+	}
+	return min(room, a.affordable(f, counts))
+}
+
+// affordable is how many executions of a folder credits_per_day still allows.
+func (a *Agent) affordable(f *folder, counts map[string]map[store.State]int) int {
+	limit := a.Config.Limits.CreditsPerDay
+	if limit == 0 {
+		return noLimit
+	}
+	spent, err := a.Ledger.Credits(time.Now())
+	if err != nil {
+		return 0
+	}
+	cost := a.account.price(f.Workflow)
+	left := limit - spent - (a.stage(store.Uploaded).busy()+counts[f.Name][store.Submitting])*cost
+	if counts[f.Name][store.Uploaded] > 0 && spent+cost > limit {
+		a.troubles.raise(CreditsLimit, "", fmt.Sprintf("%d of %d", spent, limit), "")
+		return 0
+	}
+	a.troubles.clear(CreditsLimit, "")
+	if cost == 0 {
+		return 1 // until its price is known
+	}
+	return left / cost
+}
+
+// submit creates the job's execution: uploaded → submitting → processing. That it is about to is in the ledger before the call is
+// made. When the answer does not say whether the call was handled, the job stays in submitting, which is lookup's.
+func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
+	flow, err := a.workflow(ctx, f)
+	if err != nil {
+		return err
+	}
+	if done, err := a.reuse(f, job, flow); done || err != nil {
+		return err
+	}
+	defer a.claims.Delete(job.SHA256)
+	if _, err := a.step(job.ID, store.Submitting, "", nil); err != nil {
+		return err
+	}
+	labels := maps.Clone(f.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[labelJob] = job.ID
+	id, err := a.api.Create(ctx, autoretouch.NewExecution{
+		Workflow: f.Workflow, Version: f.WorkflowVersion,
+		Name: path.Base(job.Path), ContentHash: job.SHA256, ContentType: job.ContentType,
+		Labels: labels, Settings: f.Settings,
+	})
+	if err != nil {
+		return a.notCreated(f, job, err)
+	}
+	a.apiWorks()
+	a.workflowWorks(f)
+	return a.created(f, job, id, flow.price, "execution created")
+}
+
+// created writes down the execution that carries the job's label.
+func (a *Agent) created(f *folder, job store.Job, execution string, price int, how string) error {
+	_, err := a.step(job.ID, store.Processing, how, func(j *store.Job) {
+		j.Execution, j.Workflow, j.Credits = execution, f.Workflow, price
+		j.Attempts, j.Retries, j.Error = 1, 0, ""
+	})
+	if err == nil {
+		f.log.Info(how, "file", job.Path, "job", job.ID, "execution", execution)
+	}
+	return err
+}
+
+// notCreated puts the job back where it was, if it is sure that no execution was created.
+func (a *Agent) notCreated(f *folder, job store.Job, err error) error {
+	if autoretouch.MaybeHandled(err) {
+		ring(a.lookups)
+		return err
+	}
+	back, why := store.Uploaded, "not created: "+err.Error()
+	if errors.Is(err, autoretouch.ErrNoImage) {
+		back, why = store.Queued, "the API no longer holds the picture"
+	}
+	if _, stepErr := a.step(job.ID, back, why, nil); stepErr != nil {
+		return stepErr
+	}
+	if back == store.Queued {
+		return nil
+	}
+	return err
+}
+
+// reuse spares the job an execution when the same content was processed the same way before. While it still is, the job waits.
+func (a *Agent) reuse(f *folder, job store.Job, flow price) (done bool, err error) {
+	if f.Duplicates != config.Reuse {
+		return false, nil
+	}
+	if _, claimed := a.claims.LoadOrStore(job.SHA256, job.ID); claimed {
+		return false, errLater
+	}
+	defer func() {
+		if done || err != nil {
+			a.claims.Delete(job.SHA256)
+		}
+	}()
+	var waits bool
+	twin, found, err := a.Ledger.SameContent(job.SHA256, func(j store.Job) bool {
+		if j.ID == job.ID || !a.sameWork(f, j) {
+			return false
+		}
+		waits = waits || inFlight(j)
+		return j.State == store.Delivered && j.Workflow == f.Workflow && j.Version == flow.version
+	})
+	switch {
+	case err != nil:
+		return false, asLedger(err)
+	case found:
+		_, err = a.step(job.ID, store.Downloading, "the same picture as "+twin.Path+", which is paid for", func(j *store.Job) {
+			j.Execution, j.Workflow, j.Version, j.Result = twin.Execution, twin.Workflow, twin.Version, twin.Result
+		})
+		return true, err
+	case waits:
+		return false, errLater
+	}
+	return false, nil
+}
+
+// sameWork tells whether the job's folder has its pictures processed as f does.
+func (a *Agent) sameWork(f *folder, j store.Job) bool {
+	other := a.folder(j.Folder)
+	return other != nil && (other == f || other.Workflow == f.Workflow && other.WorkflowVersion == f.WorkflowVersion &&
+		reflect.DeepEqual(other.Settings, f.Settings))
+}
+
+func inFlight(j store.Job) bool {
+	switch j.State {
+	case store.Submitting, store.Processing, store.InQA, store.PaymentRequired, store.Downloading:
+		return true
+	}
+	return false
+}
+
+func (a *Agent) folder(name string) *folder {
+	for _, f := range a.folders {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// workflowWorks says that the API accepts the folder's workflow.
+func (a *Agent) workflowWorks(f *folder) {
+	f.workflow.passed()
+	a.troubles.clear(WorkflowRefused, f.Name)
+}

@@ -49,7 +49,7 @@ func (a *Agent) workflow(ctx context.Context, f *folder) (price, error) {
 	if err != nil {
 		return p, err
 	}
-	a.apiWorks()
+	a.apiWorks(&a.asking)
 	a.workflowWorks(f)
 	p = price{version: w.Version, price: w.ExecutionPrice, at: time.Now()}
 	if f.WorkflowVersion != "" {
@@ -65,7 +65,7 @@ func (a *Agent) workflow(ctx context.Context, f *folder) (price, error) {
 func (a *Agent) accountLoop(ctx, work context.Context) {
 	for ctx.Err() == nil {
 		wait := balanceAge
-		if a.network.room(time.Now()) > 0 && a.login.room(time.Now()) > 0 {
+		if a.mayAsk() {
 			a.lookAtBalance(work)
 		}
 		if a.troubles.has(OutOfCredits, "") || !a.account.isKnown() {
@@ -85,12 +85,12 @@ func (a *Agent) lookAtBalance(ctx context.Context) {
 	balance, err := a.api.Balance(ctx)
 	if err != nil {
 		if autoretouch.ClassOf(err) == autoretouch.Auth {
-			a.apiTrouble(nil, err)
+			a.apiTrouble(&a.asking, nil, err)
 		}
 		a.log.Debug("balance not known", "err", err)
 		return
 	}
-	a.apiWorks()
+	a.apiWorks(&a.asking)
 	a.account.mu.Lock()
 	a.account.balance, a.account.known = balance, true
 	a.account.mu.Unlock()

@@ -48,7 +48,7 @@ type Agent struct {
 	hashing  chan struct{} // a slot for each file that is hashed at once
 	disk     disk
 	events   func() (watcher.Events, error)
-	network  gate // the API as a whole
+	asking   gate // list and details calls; each stage has a gate for its own calls
 	login    gate
 	ledger   gate
 	troubles troubles
@@ -85,7 +85,7 @@ func New(o Options) (*Agent, error) {
 		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)+1),
 		disk:     osDisk{},
 		events:   o.Events,
-		network:  gate{after: 3, base: time.Second, most: time.Minute},
+		asking:   apiGate(),
 		login:    gate{after: 1, base: 5 * time.Second, most: 5 * time.Second},
 		ledger:   gate{after: 1, base: time.Second, most: 10 * time.Second},
 		troubles: troubles{log: o.Log, now: map[troubleKey]Trouble{}},
@@ -104,19 +104,13 @@ func New(o Options) (*Agent, error) {
 		}
 		a.folders = append(a.folders, f)
 	}
-	always := func(*folder) int { return noLimit }
+	limits := o.Config.Limits
 	a.stages = []*stage{
-		newStage("upload", store.Queued, o.Config.Limits.Uploads, a.upload, online, a.apiGates),
-		newStage("submit", store.Uploaded, submitters, a.submit, a.mayCreate, a.workflowGates),
-		newStage("download", store.Downloading, o.Config.Limits.Downloads, a.deliver, always, a.outputGates),
+		newStage(&stage{name: "upload", state: store.Queued, workers: limits.Uploads, do: a.upload, room: online}),
+		newStage(&stage{name: "submit", state: store.Uploaded, workers: submitters, do: a.submit, room: a.mayCreate, folderGate: workflowGate}),
+		newStage(&stage{name: "download", state: store.Downloading, workers: limits.Downloads, do: a.deliver, folderGate: outputGate}),
 	}
 	return a, nil
-}
-
-func newStage(name string, state store.State, workers int, do func(context.Context, *folder, store.Job) error,
-	room func(*folder) int, gates func(*folder) []*gate) *stage {
-	return &stage{name: name, state: state, workers: workers, do: do, room: room, gates: gates,
-		wake: make(chan struct{}, 1), inHand: map[string]bool{}, delays: map[string]*delay{}}
 }
 
 func online(f *folder) int {
@@ -126,15 +120,9 @@ func online(f *folder) int {
 	return noLimit
 }
 
-func (a *Agent) apiGates(*folder) []*gate { return []*gate{&a.ledger, &a.network, &a.login} }
+func workflowGate(f *folder) *gate { return &f.workflow }
 
-func (a *Agent) workflowGates(f *folder) []*gate {
-	return []*gate{&a.ledger, &a.network, &a.login, &f.workflow}
-}
-
-func (a *Agent) outputGates(f *folder) []*gate {
-	return []*gate{&a.ledger, &a.network, &a.login, &f.output}
-}
+func outputGate(f *folder) *gate { return &f.output }
 
 // Run works until ctx ends, gives what is in hand some seconds to finish, and returns nil after its last goroutine. With Once it
 // returns when nothing is left that can go on by itself: nil, or *Unfinished, which says what is left. It may be called once.

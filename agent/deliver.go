@@ -79,7 +79,7 @@ func (a *Agent) fetch(ctx context.Context, f *folder, job store.Job, part *part)
 	if err != nil {
 		return err
 	}
-	a.apiWorks()
+	a.apiWorks(&a.stage(store.Downloading).gate)
 	if got := hex.EncodeToString(part.hash.Sum(nil)); got != job.Result.SHA256 {
 		return fmt.Errorf("download: the result arrived damaged (its hash is %.8s, not %.8s)", got, job.Result.SHA256)
 	}

@@ -75,6 +75,12 @@ func (g *gate) passed() {
 	g.failures, g.trying = 0, false
 }
 
+func (g *gate) shut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failures >= g.after
+}
+
 // due is when the next try may pass; zero when the gate is open.
 func (g *gate) due() time.Time {
 	g.mu.Lock()

@@ -3,13 +3,14 @@ package agent
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hotfolder/autoretouch"
 	"hotfolder/store"
 )
 
-// apiTrouble holds back what an error of the API concerns: everything, or one hot folder.
-func (a *Agent) apiTrouble(f *folder, err error) {
+// apiTrouble holds back what an error of the API concerns: everything, one hot folder, or the calls behind g.
+func (a *Agent) apiTrouble(g *gate, f *folder, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
@@ -21,7 +22,7 @@ func (a *Agent) apiTrouble(f *folder, err error) {
 		f.workflow.failed(0)
 		a.troubles.raise(WorkflowRefused, f.Name, err.Error(), "")
 	case autoretouch.Transient:
-		if n := a.network.failed(autoretouch.RetryAfter(err)); n >= unreachableAfter {
+		if n := g.failed(autoretouch.RetryAfter(err)); n >= unreachableAfter {
 			a.troubles.raise(APIUnreachable, "", err.Error(), "")
 		}
 	}
@@ -30,12 +31,29 @@ func (a *Agent) apiTrouble(f *folder, err error) {
 // unreachableAfter is how many calls in a row must fail before people are told.
 const unreachableAfter = 5
 
-// apiWorks says that a call was answered as it should be.
-func (a *Agent) apiWorks() {
-	a.network.passed()
+// apiWorks says that a call behind g was answered as it should be.
+func (a *Agent) apiWorks(g *gate) {
+	g.passed()
 	a.login.passed()
-	a.troubles.clear(APIUnreachable, "")
 	a.troubles.clear(LoginNeeded, "")
+	if !a.apiShut() {
+		a.troubles.clear(APIUnreachable, "")
+	}
+}
+
+// apiShut tells whether calls of some kind are held back.
+func (a *Agent) apiShut() bool {
+	shut := a.asking.shut()
+	for _, s := range a.stages {
+		shut = shut || s.gate.shut()
+	}
+	return shut
+}
+
+// mayAsk tells whether list and details calls may be made now.
+func (a *Agent) mayAsk() bool {
+	now := time.Now()
+	return a.asking.room(now) > 0 && a.login.room(now) > 0
 }
 
 // asLedger marks what the ledger's file could not do; what it refused for a reason stays as it is.

@@ -29,7 +29,7 @@ func (a *Agent) lookupLoop(ctx, work context.Context) {
 		lost := a.lost(since)
 		if len(lost) == 0 {
 			wait = idleLook
-		} else if a.network.room(time.Now()) == 0 || a.login.room(time.Now()) == 0 {
+		} else if !a.mayAsk() {
 			wait = time.Second
 		} else {
 			a.lookAll(work, lost)
@@ -73,12 +73,12 @@ func (a *Agent) lookAll(ctx context.Context, lost map[*folder][]missing) {
 		found, err := a.byLabel(ctx, f, jobs)
 		if err != nil {
 			if ctx.Err() == nil {
-				a.apiTrouble(f, err)
+				a.apiTrouble(&a.asking, f, err)
 				f.log.Debug("lookup failed, will retry", "err", err)
 			}
 			continue
 		}
-		a.apiWorks()
+		a.apiWorks(&a.asking)
 		for _, m := range jobs {
 			if e, ok := found[m.job.ID]; ok {
 				err = a.created(f, m.job, e.ID, a.account.price(f.Workflow), "execution found by its label")

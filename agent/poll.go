@@ -42,7 +42,7 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 			p.interval = a.Config.Polling.Min
 			continue
 		}
-		if a.network.room(time.Now()) == 0 || a.login.room(time.Now()) == 0 {
+		if !a.mayAsk() {
 			pause(ctx, time.Second, nil)
 			continue
 		}
@@ -52,7 +52,7 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 			news = news || found
 			if err != nil && work.Err() == nil {
 				for _, r := range jobs {
-					a.apiTrouble(r.f, err)
+					a.apiTrouble(&a.asking, r.f, err)
 					break
 				}
 				a.log.Debug("poll failed, will retry", "err", err)
@@ -105,7 +105,7 @@ func (p *poller) round(ctx context.Context, workflow string, jobs map[string]run
 		if err != nil {
 			return news, err
 		}
-		p.apiWorks()
+		p.apiWorks(&p.asking)
 		barren++
 		for _, e := range page.Entries {
 			if r, ok := jobs[e.ID]; ok {
@@ -148,7 +148,7 @@ func (p *poller) single(ctx context.Context, r running) (news bool, err error) {
 	case err != nil:
 		return false, err
 	}
-	p.apiWorks()
+	p.apiWorks(&p.asking)
 	delete(p.vanished, r.job.Execution)
 	return p.apply(ctx, r, e), nil
 }

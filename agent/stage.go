@@ -17,9 +17,11 @@ type stage struct {
 	state   store.State
 	workers int
 	do      func(ctx context.Context, f *folder, job store.Job) error
-	room    func(f *folder) int     // how many jobs of the folder may be taken now
-	gates   func(f *folder) []*gate // what holds the folder's jobs back while it is in trouble
-	wake    chan struct{}           // rung when there may be something to take
+	room    func(f *folder) int // how many jobs of the folder may be taken now; nil: any number
+
+	gate       gate                  // of the stage's own calls of the API
+	folderGate func(f *folder) *gate // what else holds the folder's jobs back; nil: nothing
+	wake       chan struct{}         // rung when there may be something to take
 
 	mu     sync.Mutex
 	inHand map[string]bool
@@ -39,6 +41,25 @@ const (
 	idleLook      = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
 )
 
+func newStage(s *stage) *stage {
+	s.gate = apiGate()
+	s.wake = make(chan struct{}, 1)
+	s.inHand, s.delays = map[string]bool{}, map[string]*delay{}
+	return s
+}
+
+// apiGate is a gate for calls of the API of one kind.
+func apiGate() gate { return gate{after: 3, base: time.Second, most: time.Minute} }
+
+// gates are all that hold a folder's jobs back in a stage while there is trouble.
+func (a *Agent) gates(s *stage, f *folder) []*gate {
+	gates := []*gate{&a.ledger, &a.login, &s.gate}
+	if s.folderGate != nil {
+		gates = append(gates, s.folderGate(f))
+	}
+	return gates
+}
+
 func (s *stage) ring() {
 	select {
 	case s.wake <- struct{}{}:
@@ -57,7 +78,7 @@ func (a *Agent) loop(ctx, work context.Context, s *stage) {
 				s.ring()
 			})
 		}) {
-			pause(ctx, s.wait(a.folders), s.wake)
+			pause(ctx, a.idle(s), s.wake)
 		}
 	}
 }
@@ -84,10 +105,10 @@ func (a *Agent) take(s *stage, start func(*folder, store.Job)) (any bool) {
 		}
 		// A folder gets its share of what is free; what it leaves, the next round gives to the others.
 		n := max(1, free/len(a.folders))
-		if room := s.room(f); room < n {
-			n = room
+		if s.room != nil {
+			n = min(n, s.room(f))
 		}
-		gates := s.gates(f)
+		gates := a.gates(s, f)
 		for _, g := range gates {
 			n = min(n, g.room(now))
 		}
@@ -170,8 +191,8 @@ func (s *stage) putBack(id string) {
 	delete(s.inHand, id)
 }
 
-// wait is how long there is nothing to do unless the stage is woken.
-func (s *stage) wait(folders []*folder) time.Duration {
+// idle is how long there is nothing to do for a stage unless it is woken.
+func (a *Agent) idle(s *stage) time.Duration {
 	now := time.Now()
 	next := now.Add(idleLook)
 	earlier := func(t time.Time) {
@@ -179,8 +200,8 @@ func (s *stage) wait(folders []*folder) time.Duration {
 			next = t
 		}
 	}
-	for _, f := range folders {
-		for _, g := range s.gates(f) {
+	for _, f := range a.folders {
+		for _, g := range a.gates(s, f) {
 			earlier(g.due())
 		}
 	}
@@ -195,7 +216,7 @@ func (s *stage) wait(folders []*folder) time.Duration {
 // conclude does what a stage's outcome calls for. This is the one place that decides what is tried again, and when.
 func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Job, err error) {
 	defer func() {
-		for _, g := range s.gates(f) {
+		for _, g := range a.gates(s, f) {
 			g.left()
 		}
 	}()
@@ -226,11 +247,11 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 			log.Warn("the picture cannot be read, will retry", "err", err, "attempt", n, "wait", wait.Round(time.Millisecond))
 			return
 		}
-		a.apiTrouble(f, err)
+		a.apiTrouble(&s.gate, f, err)
 		log.Log(work, retryLevel(n), s.name+" failed, will retry", "err", err, "attempt", n, "wait", wait.Round(time.Millisecond))
 	default:
 		s.putBack(job.ID)
-		a.apiTrouble(f, err)
+		a.apiTrouble(&s.gate, f, err)
 	}
 }
 

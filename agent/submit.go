@@ -86,7 +86,7 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 	if err != nil {
 		return a.notCreated(f, job, err)
 	}
-	a.apiWorks()
+	a.apiWorks(&a.stage(store.Uploaded).gate)
 	a.workflowWorks(f)
 	return a.created(f, job, id, flow.price, "execution created")
 }

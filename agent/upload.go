@@ -22,7 +22,7 @@ func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {
 	if err != nil {
 		return err
 	}
-	a.apiWorks()
+	a.apiWorks(&a.stage(store.Queued).gate)
 	if there {
 		_, err := a.step(job.ID, store.Uploaded, "the API had it already", nil)
 		return err
@@ -49,7 +49,7 @@ func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {
 	case got != job.SHA256:
 		return fmt.Errorf("upload: the API received other bytes (%.8s) than were sent (%.8s)", got, job.SHA256)
 	}
-	a.apiWorks()
+	a.apiWorks(&a.stage(store.Queued).gate)
 	_, err = a.step(job.ID, store.Uploaded, "", nil)
 	return err
 }

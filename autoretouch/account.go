@@ -1,0 +1,123 @@
+package autoretouch
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxAnswer = 8 << 20 // bytes of JSON
+	maxLine   = 1 << 10 // bytes of an id, a hash, a number
+	pageSize  = 50      // entries; the largest limit is unstated
+	maxPages  = 200
+)
+
+// Organization is one that the account may work for.
+type Organization struct{ ID, Name string }
+
+// Workflow is a recipe of an organization.
+type Workflow struct {
+	ID, Version, Name string
+	Date              time.Time
+	ExecutionPrice    int // credits
+}
+
+// Organizations are all that the account may work for.
+func (c *Client) Organizations(ctx context.Context) ([]Organization, error) {
+	return all(ctx, c, request{op: "list organizations", path: "/v1/organization"}, organizationOf)
+}
+
+// Organization is one of them. Its 404 is Config.
+func (c *Client) Organization(ctx context.Context, id string) (Organization, error) {
+	r := request{op: "get organization", path: "/v1/organization/" + url.PathEscape(id)}
+	o, err := c.get(ctx, r)
+	return organizationOf(o), err
+}
+
+// Workflows are all of the client's organization.
+func (c *Client) Workflows(ctx context.Context) ([]Workflow, error) {
+	return all(ctx, c, request{op: "list workflows", path: "/v1/workflow"}, workflowOf)
+}
+
+// Workflow is one of them, in its latest version. Its 404 is Config.
+func (c *Client) Workflow(ctx context.Context, id string) (Workflow, error) {
+	r := request{op: "get workflow", path: "/v1/workflow/" + url.PathEscape(id)}
+	o, err := c.get(ctx, r)
+	return workflowOf(o), err
+}
+
+// Balance is the organization's credits; 1 credit is about 1 euro cent.
+func (c *Client) Balance(ctx context.Context) (int, error) {
+	r := request{op: "get balance", method: http.MethodGet, path: "/v1/organization/balance", refused: Config, missing: Config}
+	b, err := c.ask(ctx, r, maxLine)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := parseInteger(strings.Trim(string(b), "\" \t\r\n"))
+	if !ok {
+		return 0, r.unreadable("a number")
+	}
+	return n, nil
+}
+
+func organizationOf(o object) Organization {
+	return Organization{ID: o.text("id"), Name: o.text("name")}
+}
+
+func workflowOf(o object) Workflow {
+	return Workflow{
+		ID: o.text("id"), Version: o.text("version"), Name: o.text("name"),
+		Date: o.time("date"), ExecutionPrice: o.integer("executionPrice"),
+	}
+}
+
+// get reads one thing of the configuration: what is wrong with it is Config.
+func (c *Client) get(ctx context.Context, r request) (object, error) {
+	r.method, r.refused, r.missing = http.MethodGet, Config, Config
+	return c.object(ctx, r)
+}
+
+func (c *Client) object(ctx context.Context, r request) (object, error) {
+	b, err := c.ask(ctx, r, maxAnswer)
+	if err != nil {
+		return nil, err
+	}
+	var o object
+	if json.Unmarshal(b, &o) != nil || o == nil {
+		return nil, r.unreadable("a JSON object")
+	}
+	return o, nil
+}
+
+// all reads every page of a list. It ends at a page that brings nothing new, whatever the total says.
+func all[T any](ctx context.Context, c *Client, r request, of func(object) T) ([]T, error) {
+	var list []T
+	seen := map[string]bool{}
+	for range maxPages {
+		r.query = page(pageSize, len(seen))
+		o, err := c.get(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		before := len(list)
+		for _, entry := range o.entries() {
+			if id := entry.text("id"); id != "" && !seen[id] {
+				seen[id] = true
+				list = append(list, of(entry))
+			}
+		}
+		if len(list) == before || len(list) >= o.integer("total") && o.text("total") != "" {
+			break
+		}
+	}
+	return list, nil
+}
+
+func page(limit, offset int) url.Values {
+	return url.Values{"limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(offset)}}
+}

@@ -15,7 +15,7 @@ const openFlags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
 // would seem to be written for ever.
 var localFileSystems = map[uint32]bool{
 	unix.EXT4_SUPER_MAGIC: true, unix.XFS_SUPER_MAGIC: true, unix.BTRFS_SUPER_MAGIC: true, unix.F2FS_SUPER_MAGIC: true,
-	unix.TMPFS_MAGIC: true, unix.MSDOS_SUPER_MAGIC: true, unix.EXFAT_SUPER_MAGIC: true, 0x2fc12fc1: true, // the last: ZFS
+	unix.TMPFS_MAGIC: true, unix.OVERLAYFS_SUPER_MAGIC: true, unix.MSDOS_SUPER_MAGIC: true, unix.EXFAT_SUPER_MAGIC: true, 0x2fc12fc1: true, // the last: ZFS
 }
 
 // held reports whether another program has the file open for writing; false where that can't be told. A read lease

@@ -116,6 +116,9 @@ func (w *walk) file(ctx context.Context, rel string, e fs.DirEntry) bool {
 		return true
 	}
 	info, err := e.Info()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.troubles.warn(w.o.Log, "file cannot be looked at, the rest goes on", "file", rel, "err", err)
+	}
 	if err != nil || hiddenByOS(info) || w.o.Known(rel, info.Size(), info.ModTime()) {
 		return true
 	}
@@ -132,7 +135,7 @@ func (f *Folder) wantsFolder(rel string, e fs.DirEntry) bool {
 		return false
 	}
 	info, err := e.Info()
-	return err == nil && !hiddenByOS(info)
+	return err != nil || !hiddenByOS(info) // an error: reading it will tell
 }
 
 func (f *Folder) wantsFile(rel string) bool {

@@ -1,0 +1,74 @@
+//go:build unix
+
+package watcher_test
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"hotfolder/watcher"
+)
+
+// Links are not followed, whether they lead in or out; a pipe, which would never end being read, is not opened.
+func TestLinksAndPipes(t *testing.T) {
+	var e *source
+	outside := t.TempDir()
+	inStudio(t, func(s *studio) {
+		withEvents(&e)(s)
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		must(t, os.WriteFile(outside+"/b.jpg", jpegOf(t, 8, 8), 0o644))
+		must(t, os.Symlink(outside, s.path("folder")))
+		must(t, os.Symlink(outside+"/b.jpg", s.path("out.jpg")))
+		must(t, os.Symlink("a.jpg", s.path("in.jpg")))
+		must(t, os.Symlink(".", s.path("loop")))
+		must(t, syscall.Mkfifo(s.path("pipe.jpg"), 0o644))
+	}, func(s *studio) {
+		s.pass(time.Second)
+		for _, n := range []string{"folder", "out.jpg", "in.jpg", "loop", "pipe.jpg"} {
+			s.event(e, n, watcher.Created)
+		}
+		s.pass(time.Minute)
+		s.want("a.jpg")
+	})
+}
+
+// The root itself may be a link.
+func TestLinkedRoot(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		s.write("sub/a.jpg", jpegOf(t, 8, 8))
+		s.o.Root = t.TempDir() + "/link/"
+		must(t, os.Symlink(s.root, strings.TrimSuffix(s.o.Root, "/")))
+	}, func(s *studio) {
+		s.pass(settle)
+		s.want("sub/a.jpg")
+	})
+}
+
+// A subfolder that can't be read is said so now and then, and the rest goes on. Here its path is too long to be opened.
+func TestUnreadableSubfolder(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		s.o.Rescan = time.Second
+		s.write("z.jpg", jpegOf(t, 8, 8))
+		dir, err := os.OpenRoot(s.root)
+		must(t, err)
+		for range 5000 / 200 {
+			name := strings.Repeat("d", 200)
+			must(t, dir.Mkdir(name, 0o755))
+			sub, err := dir.OpenRoot(name)
+			must(t, err)
+			dir.Close()
+			dir = sub
+		}
+		dir.Close()
+	}, func(s *studio) {
+		s.pass(150 * time.Second)
+		s.want("z.jpg")
+		s.wantState(1, watcher.OK)
+		if log := s.log.String(); strings.Count(log, "\n") != 3 || !strings.Contains(log, "left_out=5") {
+			t.Errorf("%d lines: %s", strings.Count(log, "\n"), log)
+		}
+	})
+}

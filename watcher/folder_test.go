@@ -56,8 +56,6 @@ func inStudio(t *testing.T, change func(*studio), test func(*studio)) {
 	})
 }
 
-func plain(*studio) {}
-
 func newStudio(t *testing.T) *studio {
 	s := &studio{t: t, root: t.TempDir(), start: time.Now(), ended: make(chan error, 1),
 		at: map[string]time.Duration{}, known: map[string]watcher.File{}, inHand: map[string]bool{},

@@ -1,6 +1,7 @@
 package watcher_test
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 
@@ -13,8 +14,11 @@ func TestIgnored(t *testing.T) {
 		".hidden.jpg", ".DS_Store", "._IMG_1.jpg", ".~lock.a.jpg#", ".hotfolder-a.jpg", ".Trash-1000", ".Spotlight-V100", ".a.jpg.X3kQ9z",
 		"~$a.jpg", "~a.jpg", "a.jpg~", "a.tmp", "a.jpg.TMP", "a.temp", "a.jpg.part", "a.jpg.partial", "a.crdownload", "a.download",
 		"a.opdownload", "a.filepart", "a.!ut", "a.!qB", "a.aria2", ".a.jpg.swp", "a.swp",
-		"Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r", "$RECYCLE.BIN", "RECYCLER", "System Volume Information",
+		"Thumbs.db", "ehthumbs.db", "desktop.ini", "$RECYCLE.BIN", "RECYCLER", "System Volume Information",
 		"@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "lost+found", "__MACOSX",
+	}
+	if runtime.GOOS != "windows" {
+		ignored = append(ignored, "Icon\r") // no name there
 	}
 	wanted := []string{"IMG_1.jpg", "a b.jpg", "tmp.jpg", "part.jpg", "thumbs.db.jpg", "#1.jpg", "@home.jpg", "a.part.jpg", "-.jpg", "no suffix"}
 	inStudio(t, func(s *studio) {

@@ -61,7 +61,7 @@ func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
 		case ctx.Err() != nil || dir == ".":
 			end.err = cmp.Or(ctx.Err(), err)
 		case !errors.Is(err, fs.ErrNotExist):
-			w.troubles.warn(w.o.Log, "folder cannot be read, the rest goes on", "subfolder", dir, "err", err)
+			w.troubles.warn(w.o.Log, "subfolder cannot be read, the rest goes on", "subfolder", dir, "err", err)
 		}
 	}
 	end.unwatched = w.unwatched
@@ -72,11 +72,7 @@ func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
 // appears meanwhile.
 func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error) {
 	name := w.osPath(dir)
-	if w.events != nil && w.unwatched == nil {
-		if err := w.events.Add(name); err != nil && !passing(err) {
-			w.unwatched = err
-		}
-	}
+	w.watch(dir, name)
 	d, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -108,6 +104,21 @@ func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error)
 		}
 	}
 	return nil, ctx.Err()
+}
+
+// watch has a folder watched, unless there are no events (any more).
+func (w *walk) watch(dir, name string) {
+	if w.events == nil || w.unwatched != nil {
+		return
+	}
+	err := w.events.Add(name)
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission): // reading it will tell
+	case dir == ".", atLimit(err):
+		w.unwatched = err
+	default:
+		w.troubles.warn(w.o.Log, "subfolder cannot be watched, its files are found by rescans", "subfolder", dir, "err", err)
+	}
 }
 
 // file sends a file if it is wanted and not known; false: ctx ended.

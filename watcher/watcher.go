@@ -1,8 +1,8 @@
 // Package watcher says which files of a folder are ready: complete, no longer changing and not seen before. Events are
 // hints, the scan is the truth.
 //
-// Read watcher.go (the door), folder.go and root.go (the goroutine that owns a folder's state), then look.go (is
-// this file ready?), walk.go (which files are there?), events.go, names.go (what is ignored) and picture.go (is it whole?).
+// Read watcher.go (the door), folder.go (the goroutine that owns a folder's state) with root.go, rescan.go and watch.go, then
+// look.go (is this file ready?), walk.go (which files are there?), names.go (what is ignored), picture.go (is it whole?).
 package watcher
 
 import (
@@ -20,7 +20,10 @@ type File struct {
 	Path    string // relative to Root, with slashes, otherwise exactly the bytes of the OS: perhaps no valid UTF-8
 	Size    int64
 	ModTime time.Time
-	Whole   bool // false: for long it stayed empty, cut short or unreadable; take it to fail it with the reason
+
+	// Whole is false for a file that for long (a minute, or 30 × Settle if that is more) stayed empty, cut short
+	// or unreadable. It is to be taken to be failed with the reason.
+	Whole bool
 }
 
 // Options say what a Folder watches and whom it tells. Only Root and Take are needed.
@@ -46,7 +49,7 @@ type Options struct {
 	// block, and is to end soon after ctx.
 	Take func(ctx context.Context, f File) error
 
-	// State is called when the folder's state changed, first when it was first looked at. Calls never overlap.
+	// State is called when the folder's state changed, first when it was first looked at. It must not block; calls never overlap.
 	State func(State)
 
 	Log *slog.Logger

@@ -42,21 +42,29 @@ func (a *Agent) affordable(f *folder, counts map[string]map[store.State]int) int
 	if limit == 0 {
 		return noLimit
 	}
+	left := a.creditsLeft(limit)
+	cost := a.account.price(f.Workflow)
+	if left < max(cost, 1) {
+		if counts[f.Name][store.Uploaded] > 0 {
+			a.troubles.raise(CreditsLimit, "", fmt.Sprintf("%d of %d are left", max(left, 0), limit), "")
+		}
+		return 0
+	}
+	a.troubles.clear(CreditsLimit, "")
+	busy := a.stage(store.Uploaded).busy()
+	if cost == 0 { // until its price is known, which the first one asks for
+		return 1 - busy
+	}
+	return left/cost - busy - counts[f.Name][store.Submitting]
+}
+
+// creditsLeft is what is left of today's limit.
+func (a *Agent) creditsLeft(limit int) int {
 	spent, err := a.Ledger.Credits(time.Now())
 	if err != nil {
 		return 0
 	}
-	cost := a.account.price(f.Workflow)
-	left := limit - spent - (a.stage(store.Uploaded).busy()+counts[f.Name][store.Submitting])*cost
-	if counts[f.Name][store.Uploaded] > 0 && spent+cost > limit {
-		a.troubles.raise(CreditsLimit, "", fmt.Sprintf("%d of %d", spent, limit), "")
-		return 0
-	}
-	a.troubles.clear(CreditsLimit, "")
-	if cost == 0 {
-		return 1 // until its price is known
-	}
-	return left / cost
+	return limit - spent
 }
 
 // submit creates the job's execution: uploaded → submitting → processing. That it is about to is in the ledger before the call is
@@ -65,6 +73,9 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 	flow, err := a.workflow(ctx, f)
 	if err != nil {
 		return err
+	}
+	if limit := a.Config.Limits.CreditsPerDay; limit > 0 && a.creditsLeft(limit) < flow.price {
+		return errLater
 	}
 	if done, err := a.reuse(f, job, flow); done || err != nil {
 		return err

@@ -1,0 +1,401 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hotfolder/agent"
+	"hotfolder/autoretouch"
+	"hotfolder/sandbox"
+	"hotfolder/store"
+)
+
+func TestPicturesComeBackInTheMatchingFolder(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.drop("shoot 12/Größe 38/b.JPG", picture(2))
+		w.drop("shoot 12/c.png", pngPicture(3))
+		w.settle(3, store.Delivered)
+		w.wantOutputs("a.png", "shoot 12/Größe 38/b.png", "shoot 12/c.png")
+		w.wantPaid(3)
+
+		job := w.job("a.jpg")
+		for what, at := range map[string]time.Time{"discovered": job.DiscoveredAt, "uploaded": job.UploadedAt,
+			"submitted": job.SubmittedAt, "completed": job.CompletedAt, "delivered": job.DeliveredAt} {
+			if at.IsZero() {
+				t.Errorf("it is not known when it was %s", what)
+			}
+		}
+		var states []store.State
+		for _, e := range job.History {
+			states = append(states, e.State)
+		}
+		want := []store.State{store.Queued, store.Uploaded, store.Submitting, store.Processing, store.Downloading, store.Delivered}
+		if !slices.Equal(states, want) {
+			t.Errorf("history %v, want %v", states, want)
+		}
+		if job.Output != "a.png" || job.Credits == 0 || job.Attempts != 1 || job.ContentType != "image/jpeg" {
+			t.Errorf("%+v", job)
+		}
+	})
+}
+
+// A rescan, a restart, a touched and a copied-again file cost nothing; a changed one does.
+func TestAFileIsPaidForOnce(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Delivered)
+		w.restart()
+		now := time.Now()
+		if err := os.Chtimes(filepath.Join(w.dir, "in/a.jpg"), now, now); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		w.wantPaid(1)
+
+		w.drop("a.jpg", picture(2))
+		w.settle(2, store.Delivered)
+		w.wantPaid(2)
+		w.wantOutputs("a.png") // the old result was as it had been delivered: the new one takes its place
+
+		w.drop("a.jpg", picture(1)) // and back again
+		time.Sleep(5 * time.Minute)
+		w.wantPaid(2)
+	})
+}
+
+func TestAResultThatSomebodyEditedIsNotReplaced(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Delivered)
+		w.write("out/a.png", []byte("edited by hand"))
+		w.drop("a.jpg", picture(2))
+		w.settle(2, store.Delivered)
+		if got, _ := os.ReadFile(filepath.Join(w.dir, "out/a.png")); string(got) != "edited by hand" {
+			t.Error("the edited file was overwritten")
+		}
+		if got := w.job("a.jpg"); got.Output != "a_2.png" {
+			t.Errorf("the new result is %s", got.Output)
+		}
+	})
+}
+
+func TestOneNameTwoPictures(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("IMG.jpg", picture(1))
+		w.drop("IMG.png", pngPicture(2))
+		w.settle(2, store.Delivered)
+		w.wantOutputs("IMG.png", "IMG_2.png")
+	})
+}
+
+func TestConflicts(t *testing.T) {
+	for _, tc := range []struct {
+		mode   string
+		want   []string
+		output string
+	}{
+		{"rename", []string{"a.png", "a_2.png"}, "a_2.png"},
+		{"overwrite", []string{"a.png"}, "a.png"},
+		{"skip", []string{"a.png"}, ""},
+	} {
+		t.Run(tc.mode, func(t *testing.T) {
+			in(t, studio{folder: "on_conflict: " + tc.mode}, func(w *world) {
+				w.write("out/a.png", []byte("somebody's"))
+				w.drop("a.jpg", picture(1))
+				w.settle(1, store.Delivered)
+				files := w.outputs()
+				if len(files) != len(tc.want) {
+					t.Errorf("output has %v, want %v", files, tc.want)
+				}
+				if got := w.job("a.jpg").Output; got != tc.output {
+					t.Errorf("output %q, want %q", got, tc.output)
+				}
+				foreign, _ := os.ReadFile(filepath.Join(w.dir, "out/a.png"))
+				if (string(foreign) == "somebody's") != (tc.mode != "overwrite") {
+					t.Errorf("a.png holds %.20q", foreign)
+				}
+			})
+		})
+	}
+}
+
+func TestIdenticalPictures(t *testing.T) {
+	for mode, paid := range map[string]int{"reuse": 1, "process": 5} {
+		t.Run(mode, func(t *testing.T) {
+			in(t, studio{folder: "duplicates: " + mode}, func(w *world) {
+				for i := range 5 {
+					w.drop(fmt.Sprintf("%d.jpg", i), picture(1))
+				}
+				w.settle(5, store.Delivered)
+				w.wantPaid(paid)
+				w.wantOutputs("0.png", "1.png", "2.png", "3.png", "4.png")
+			})
+		})
+	}
+}
+
+// Each bad file fails with a reason that a person understands, and the good ones beside it come through.
+func TestBadInput(t *testing.T) {
+	jpg := picture(1)
+	huge := pngPicture(2)
+	copy(huge[16:24], []byte{0, 0, 0x4e, 0x20, 0, 0, 0x4e, 0x20}) // 20,000 × 20,000
+	in(t, studio{}, func(w *world) {
+		reasons := map[string]string{
+			"cut short.jpg": "cut short",
+			"empty.jpg":     "empty",
+			"letter.jpg":    "not a JPEG, PNG, TIFF or WebP",
+			"huge.png":      "20000 × 20000",
+		}
+		w.drop("cut short.jpg", jpg[:len(jpg)-20])
+		w.drop("empty.jpg", nil)
+		w.drop("letter.jpg", []byte("Dear Sir or Madam"))
+		w.drop("huge.png", huge)
+		w.drop("really a png.jpg", pngPicture(3))
+		names := []string{"ümläut.jpg", "with space.jpg", "😀.jpg", "new\nline.jpg", strings.Repeat("n", 251) + ".jpg"}
+		for i, name := range names {
+			w.drop(name, picture(10+i))
+		}
+		w.settle(len(names)+1, store.Delivered)
+		w.settle(len(reasons), store.Failed)
+		for name, reason := range reasons {
+			if job := w.job(name); job.State != store.Failed || !strings.Contains(job.Error, reason) {
+				t.Errorf("%s: %s, %q; want it failed because of %q", name, job.State, job.Error, reason)
+			}
+		}
+		if got := w.job("really a png.jpg").ContentType; got != "image/png" {
+			t.Errorf("the API was told %s of a PNG named .jpg", got)
+		}
+		w.wantPaid(len(names) + 1)
+
+		w.drop("cut short.jpg", jpg) // copied again, whole
+		w.settle(len(reasons)-1, store.Failed)
+		w.settle(len(names)+2, store.Delivered)
+	})
+}
+
+func TestInputThatVanishesBeforeItIsUploaded(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.sandbox.RevokeRefreshTokens() // nothing gets through
+		w.sandbox.RevokeTokens()
+		w.drop("a.jpg", picture(1))
+		w.drop("b.jpg", picture(2))
+		w.settle(2, store.Queued)
+		if err := os.Remove(filepath.Join(w.dir, "in/a.jpg")); err != nil {
+			t.Fatal(err)
+		}
+		w.relogin()
+		w.settle(1, store.Gone)
+		w.settle(1, store.Delivered)
+		w.drop("a.jpg", picture(1))
+		w.settle(2, store.Delivered)
+		w.wantPaid(2)
+	})
+}
+
+func (w *world) relogin() {
+	if err := w.credentials.Forget(); err != nil {
+		w.Fatal(err)
+	}
+	if err := w.credentials.Save(autoretouch.Token{Refresh: w.sandbox.RefreshToken()}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestALostLoginPausesAndALoginGoesOn(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Processing)
+		w.sandbox.RevokeRefreshTokens()
+		w.sandbox.RevokeTokens()
+		w.drop("b.jpg", picture(2))
+		w.until("the trouble shows", time.Minute, func() bool { return slices.Contains(w.troubles(), agent.LoginNeeded) })
+		before := w.sandbox.Books().Calls[sandbox.Token]
+		time.Sleep(time.Hour)
+		if calls := w.sandbox.Books().Calls[sandbox.Token] - before; calls > 1 {
+			t.Errorf("%d more tries of a login that is known to be refused", calls)
+		}
+		w.relogin()
+		w.settle(2, store.Delivered)
+		w.wantPaid(2)
+		if len(w.troubles()) != 0 {
+			t.Errorf("still %v", w.troubles())
+		}
+	})
+}
+
+func TestCreditsRunOut(t *testing.T) {
+	in(t, studio{sandbox: sandbox.Options{Credits: 25}, config: "limits: {in_flight: 2}"}, func(w *world) {
+		for i := range 6 {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+		}
+		w.settle(2, store.Delivered)
+		w.until("the trouble shows", time.Minute, func() bool { return slices.Contains(w.troubles(), agent.OutOfCredits) })
+		made := len(w.sandbox.Books().Executions)
+		time.Sleep(6 * time.Hour)
+		if got := len(w.sandbox.Books().Executions); got != made {
+			t.Errorf("%d executions created without credits", got-made)
+		}
+		w.sandbox.SetCredits(1000)
+		w.settle(6, store.Delivered)
+		w.wantPaid(6)
+		for i := range 6 {
+			if job := w.job(fmt.Sprintf("%d.jpg", i)); job.Retries != 0 {
+				t.Errorf("%s: being out of credits used up %d retries", job.Path, job.Retries)
+			}
+		}
+		if len(w.troubles()) != 0 {
+			t.Errorf("still %v", w.troubles())
+		}
+	})
+}
+
+func TestCreditsPerDay(t *testing.T) {
+	in(t, studio{config: "limits: {credits_per_day: 25}"}, func(w *world) {
+		for i := range 6 {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+		}
+		w.settle(2, store.Delivered)
+		w.restart() // the limit holds across restarts
+		w.until("the trouble shows", time.Minute, func() bool { return slices.Contains(w.troubles(), agent.CreditsLimit) })
+		w.wantPaid(2)
+		time.Sleep(24 * time.Hour)
+		w.settle(4, store.Delivered)
+		w.wantPaid(4)
+	})
+}
+
+func TestAFolderThatIsAway(t *testing.T) {
+	for _, dir := range []string{"in", "out"} {
+		t.Run(dir, func(t *testing.T) {
+			in(t, studio{}, func(w *world) {
+				code := map[string]agent.Code{"in": agent.InputOffline, "out": agent.OutputUnwritable}[dir]
+				w.drop("a.jpg", picture(1))
+				w.settle(1, store.Delivered)
+				mounted, away := filepath.Join(w.dir, dir), filepath.Join(w.dir, dir+" away")
+				if dir == "out" {
+					w.drop("b.jpg", picture(2))
+				}
+				if err := os.Rename(mounted, away); err != nil {
+					t.Fatal(err)
+				}
+				w.until("the trouble shows", 2*time.Minute, func() bool { return slices.Contains(w.troubles(), code) })
+				time.Sleep(time.Hour)
+				if _, err := os.Stat(mounted); err == nil {
+					t.Error("the agent made a folder where a share was mounted")
+				}
+				if err := os.Rename(away, mounted); err != nil {
+					t.Fatal(err)
+				}
+				if dir == "in" {
+					w.drop("b.jpg", picture(2))
+				}
+				w.settle(2, store.Delivered)
+				w.wantOutputs("a.png", "b.png")
+				w.wantPaid(2)
+			})
+		})
+	}
+}
+
+func TestOriginals(t *testing.T) {
+	in(t, studio{folder: "after_success: move\nprocessed: done\nfailed: failed\n"}, func(w *world) {
+		w.write("done/shoot/a.jpg", []byte("an older original"))
+		w.drop("shoot/a.jpg", picture(1))
+		w.drop("shoot/letter.jpg", []byte("Dear Sir or Madam"))
+		w.settle(1, store.Delivered)
+		w.settle(1, store.Failed)
+		w.until("originals moved", time.Minute, func() bool { return len(w.files("in")) == 0 })
+		if got := w.files("done"); len(got) != 2 || got["shoot/a_2.jpg"] == "" {
+			t.Errorf("processed has %v", got)
+		}
+		if got := w.files("failed"); len(got) != 2 || got["shoot/letter.jpg"] == "" || got["shoot/letter.jpg.error.txt"] == "" {
+			t.Errorf("failed has %v", got)
+		}
+		note, _ := os.ReadFile(filepath.Join(w.dir, "failed/shoot/letter.jpg.error.txt"))
+		if !strings.Contains(string(note), "not a JPEG") {
+			t.Errorf("the note says %q", note)
+		}
+	})
+	in(t, studio{folder: "after_success: delete\n"}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Delivered)
+		if left := w.files("in"); len(left) != 0 {
+			t.Errorf("input still has %v", left)
+		}
+	})
+}
+
+func TestOutputNames(t *testing.T) {
+	in(t, studio{folder: `output_name: "retouched/{folder}-{name}-{hash8}{ext}"`}, func(w *world) {
+		w.drop("shoot/a.jpg", picture(1))
+		w.settle(1, store.Delivered)
+		job := w.job("shoot/a.jpg")
+		w.wantOutputs("shoot/retouched/packshots-a-" + job.SHA256[:8] + ".png")
+	})
+}
+
+func TestOnce(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.halt()
+		w.drop("a.jpg", picture(1))
+		a, closeAll := w.open(true)
+		if err := a.Run(context.Background()); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		closeAll()
+		w.wantOutputs("a.png")
+
+		w.drop("letter.jpg", []byte("Dear Sir or Madam"))
+		a, closeAll = w.open(true)
+		defer closeAll()
+		var left *agent.Unfinished
+		if err := a.Run(context.Background()); !errors.As(err, &left) || left.Failed != 1 {
+			t.Errorf("Run: %v, want one failed", err)
+		}
+	})
+}
+
+// A restart at any moment goes on where it was.
+func TestRestartsInTheMiddle(t *testing.T) {
+	in(t, studio{sandbox: sandbox.Options{Processing: 5 * time.Second}, config: "limits: {uploads: 2, in_flight: 7}"}, func(w *world) {
+		const n = 40
+		var names []string
+		for i := range n {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+			names = append(names, fmt.Sprintf("%d.png", i))
+		}
+		for range 20 {
+			time.Sleep(1300 * time.Millisecond)
+			w.restart()
+		}
+		w.settle(n, store.Delivered)
+		w.wantPaid(n)
+		w.wantOutputs(names...)
+	})
+}
+
+func TestRetryOfAFailedJob(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("a.jpg", []byte("no picture yet"))
+		w.settle(1, store.Failed)
+		job := w.job("a.jpg")
+		if _, err := w.agent.Retry(context.Background(), agent.RetryRequest{IDs: []string{job.ID[:10]}}); err != nil {
+			t.Fatal(err)
+		}
+		w.settle(1, store.Failed) // looked at anew, with the same outcome
+		if got := w.job("a.jpg"); len(got.History) < 3 {
+			t.Errorf("history %v", got.History)
+		}
+		if _, err := w.agent.Retry(context.Background(), agent.RetryRequest{IDs: []string{"nonsense"}}); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("retry of nothing: %v", err)
+		}
+	})
+}

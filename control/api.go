@@ -1,0 +1,106 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"hotfolder/agent"
+	"hotfolder/store"
+)
+
+// api answers the commands. Every error is a failure as JSON; 500 is the desk's: its ledger could not be read or written.
+type api struct {
+	desk  agent.Desk
+	token string
+}
+
+func (a api) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	inner := http.NewServeMux()
+	inner.HandleFunc("GET /api/status", a.status)
+	inner.HandleFunc("GET /api/jobs", a.jobs)
+	inner.HandleFunc("GET /api/jobs/{id}", a.job)
+	inner.HandleFunc("POST /api/retry", a.retry)
+	mux.Handle("/api/", withToken(a.token, inner))
+}
+
+func (a api) status(w http.ResponseWriter, r *http.Request) {
+	status, err := a.desk.Status(r.Context())
+	answer(w, status, err)
+}
+
+func (a api) job(w http.ResponseWriter, r *http.Request) {
+	job, err := a.desk.Job(r.Context(), r.PathValue("id"))
+	answer(w, wireJob{Job: job}.pack(), err)
+}
+
+// retry takes the ids and the filter as a form. It may take long: each job is a durable step.
+func (a api) retry(w http.ResponseWriter, r *http.Request) {
+	extend(w, 10*time.Minute)
+	if err := r.ParseForm(); err != nil {
+		refuse(w, http.StatusBadRequest, "the form can't be read: "+err.Error())
+		return
+	}
+	request, err := retryOf(r.PostForm)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	done, err := a.desk.Retry(r.Context(), request)
+	answer(w, done, err)
+}
+
+// jobs streams the jobs as they are read, one a line. A failure on the way is the last line.
+func (a api) jobs(w http.ResponseWriter, r *http.Request) {
+	f, err := filterOf(r.URL.Query())
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	lines := json.NewEncoder(w)
+	n := 0
+	for job, err := range a.desk.Jobs(r.Context(), f) {
+		if n++; n%100 == 1 {
+			extend(w, 30*time.Second) // of the client for the next hundred
+		}
+		if err != nil {
+			_ = lines.Encode(wireFailure{Failure: err.Error()}) // the client is gone or reads it
+			return
+		}
+		if lines.Encode(wireJob{Job: job}.pack()) != nil {
+			return
+		}
+	}
+}
+
+// extend lets the answer take as long, from now on.
+func extend(w http.ResponseWriter, d time.Duration) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d)) // a writer without deadlines needs none
+}
+
+func answer(w http.ResponseWriter, v any, err error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		refuse(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, store.ErrStep):
+		refuse(w, http.StatusConflict, err.Error())
+	case err != nil:
+		refuse(w, http.StatusInternalServerError, err.Error())
+	default:
+		writeJSON(w, http.StatusOK, v)
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, why string) {
+	writeJSON(w, status, wireFailure{Failure: why})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}

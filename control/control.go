@@ -1,0 +1,83 @@
+// Package control is the local HTTP server through which the commands, and later the page, reach a running agent, and its
+// client. Read this file (how the two find each other), then server.go (its life), guard.go (who is let in), api.go (what can
+// be asked), wire.go (the forms on the way) and client.go.
+package control
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Errors of Dial that callers act on.
+var (
+	ErrNotRunning = errors.New("no agent is running")
+	ErrNoAnswer   = errors.New("the agent runs but does not answer")
+)
+
+const fileName = "control.json"
+
+// contact is what a running agent leaves in data_dir for the commands. Who can read it may command the agent.
+type contact struct {
+	Address string    `json:"address"` // host:port for this machine
+	Token   string    `json:"token"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+}
+
+// PID returns the process id of the agent that works in dataDir, as it left it there; 0 when there is none.
+func PID(dataDir string) int {
+	c, err := readContact(dataDir)
+	if err != nil {
+		return 0
+	}
+	return c.PID
+}
+
+func newContact(address string) contact {
+	return contact{Address: address, Token: rand.Text(), PID: os.Getpid(), Started: time.Now().Truncate(time.Second)}
+}
+
+func readContact(dataDir string) (contact, error) {
+	var c contact
+	data, err := os.ReadFile(filepath.Join(dataDir, fileName))
+	if err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, fmt.Errorf("read %s: %w", fileName, err)
+	}
+	return c, nil
+}
+
+// write puts the contact into dataDir, whole or not at all, for its owner's eyes alone. It need not outlive the machine.
+func (c contact) write(dataDir string) error {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(dataDir, ".control-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // does nothing after the rename
+	_, err = tmp.Write(data)
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), filepath.Join(dataDir, fileName))
+}
+
+// remove takes the contact out of dataDir, unless another agent's has taken its place.
+func (c contact) remove(dataDir string) error {
+	now, err := readContact(dataDir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && now.Token != c.Token {
+		return nil
+	}
+	return os.Remove(filepath.Join(dataDir, fileName))
+}

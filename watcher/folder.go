@@ -287,7 +287,6 @@ func (w *owner) nextLook(c *candidate, o outcome) time.Time {
 		c.backoff = 0
 		return c.at.Add(w.o.Settle)
 	case done: // but something happened to it meanwhile
-		c.sighting = sighting{path: c.path}
 		return c.looked
 	case unready:
 		longest = w.cutShortAfter() / 6

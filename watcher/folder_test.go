@@ -35,6 +35,8 @@ type studio struct {
 	stop   context.CancelFunc
 	ended  chan error
 
+	sources atomic.Pointer[source] // the last one
+
 	mu     sync.Mutex
 	taken  []watcher.File
 	at     map[string]time.Duration // since the start, of the last taking
@@ -215,19 +217,21 @@ func (e *source) watches(dir string) bool {
 	return e.dirs[dir]
 }
 
-// withEvents gives a studio events, and returns where the one being used is kept.
-func withEvents(into **source) func(*studio) {
-	return func(s *studio) {
-		s.o.Rescan = 0
-		s.o.Events = func() (watcher.Events, error) {
-			*into = newSource()
-			return *into, nil
-		}
+// withEvents gives a studio events instead of rescans.
+func withEvents(s *studio) {
+	s.o.Rescan = 0
+	s.o.Events = func() (watcher.Events, error) {
+		e := newSource()
+		s.sources.Store(e)
+		return e, nil
 	}
 }
 
-func (s *studio) event(e *source, name string, op watcher.Op) {
-	e.events <- watcher.Event{Path: s.path(name), Op: op}
+// source is the one of the events now.
+func (s *studio) source() *source { return s.sources.Load() }
+
+func (s *studio) event(name string, op watcher.Op) {
+	s.source().events <- watcher.Event{Path: s.path(name), Op: op}
 	synctest.Wait()
 }
 
@@ -259,15 +263,14 @@ func TestTaken(t *testing.T) {
 }
 
 func TestNotRecursive(t *testing.T) {
-	var e *source
 	inStudio(t, func(s *studio) {
-		withEvents(&e)(s)
+		withEvents(s)
 		s.o.Recursive = false
 		s.write("a.jpg", jpegOf(t, 8, 8))
 		s.write("sub/b.jpg", jpegOf(t, 8, 8))
 	}, func(s *studio) {
 		s.pass(time.Second)
-		s.event(e, "sub", watcher.Created)
+		s.event("sub", watcher.Created)
 		s.pass(time.Minute)
 		s.want("a.jpg")
 	})
@@ -326,16 +329,15 @@ func TestSlowCopy(t *testing.T) {
 		})
 	})
 	t.Run("events", func(t *testing.T) {
-		var e *source
-		inStudio(t, withEvents(&e), func(s *studio) {
+		inStudio(t, withEvents, func(s *studio) {
 			s.pass(0)
 			for n := 0; n < len(photo); n += len(photo) / 200 {
 				s.write("a.jpg", photo[:n])
-				s.event(e, "a.jpg", watcher.Changed)
+				s.event("a.jpg", watcher.Changed)
 				s.pass(100 * time.Millisecond)
 			}
 			s.write("a.jpg", photo)
-			s.event(e, "a.jpg", watcher.Changed)
+			s.event("a.jpg", watcher.Changed)
 			s.want()
 			s.pass(settle + settle/4)
 			s.want("a.jpg")
@@ -359,6 +361,37 @@ func TestPreallocated(t *testing.T) {
 		if f := s.taken[0]; !f.Whole {
 			t.Errorf("%+v", f)
 		}
+	})
+}
+
+// A picture that is whole all the time, and of the same size, is not taken while it is written over.
+func TestWrittenOver(t *testing.T) {
+	inStudio(t, withEvents, func(s *studio) {
+		s.pass(0)
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		s.event("a.jpg", watcher.Created)
+		for range 20 {
+			s.pass(settle - time.Millisecond)
+			s.want()
+			s.write("a.jpg", jpegOf(t, 8, 8))
+		}
+		s.pass(2 * settle)
+		s.want("a.jpg")
+	})
+}
+
+// An event does not shorten the settling.
+func TestIdleEvents(t *testing.T) {
+	inStudio(t, withEvents, func(s *studio) {
+		s.pass(0)
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		for range 19 {
+			s.event("a.jpg", watcher.Changed)
+			s.pass(settle / 20)
+			s.want()
+		}
+		s.pass(settle / 20)
+		s.want("a.jpg")
 	})
 }
 
@@ -403,19 +436,18 @@ func TestStrangeTimes(t *testing.T) {
 }
 
 func TestRenamedAndDeleted(t *testing.T) {
-	var e *source
-	inStudio(t, withEvents(&e), func(s *studio) {
+	inStudio(t, withEvents, func(s *studio) {
 		s.pass(0)
 		s.write("a.jpg.part", jpegOf(t, 8, 8))
-		s.event(e, "a.jpg.part", watcher.Created)
+		s.event("a.jpg.part", watcher.Created)
 		s.write("deleted.jpg", jpegOf(t, 8, 8))
-		s.event(e, "deleted.jpg", watcher.Created)
+		s.event("deleted.jpg", watcher.Created)
 		s.pass(time.Second)
 		must(t, os.Rename(s.path("a.jpg.part"), s.path("a.jpg")))
-		s.event(e, "a.jpg.part", watcher.Gone)
-		s.event(e, "a.jpg", watcher.Created)
+		s.event("a.jpg.part", watcher.Gone)
+		s.event("a.jpg", watcher.Created)
 		must(t, os.Remove(s.path("deleted.jpg")))
-		s.event(e, "deleted.jpg", watcher.Gone)
+		s.event("deleted.jpg", watcher.Gone)
 		s.pass(settle)
 		s.want("a.jpg")
 		s.wantState(1, watcher.OK)
@@ -424,14 +456,13 @@ func TestRenamedAndDeleted(t *testing.T) {
 
 // A new subfolder is watched before it is looked at, whatever its name; one that was renamed no longer is.
 func TestSubfolders(t *testing.T) {
-	var e *source
-	inStudio(t, withEvents(&e), func(s *studio) {
+	inStudio(t, withEvents, func(s *studio) {
 		s.pass(0)
 		s.write("new/deep/a.jpg", jpegOf(t, 8, 8))
-		s.event(e, "new", watcher.Created)
+		s.event("new", watcher.Created)
 		s.pass(0)
 		for _, dir := range []string{"new", "new/deep"} {
-			if !e.watches(s.path(dir)) {
+			if !s.source().watches(s.path(dir)) {
 				t.Errorf("%s is not watched", dir)
 			}
 		}
@@ -439,23 +470,22 @@ func TestSubfolders(t *testing.T) {
 		s.want("new/deep/a.jpg")
 
 		must(t, os.Rename(s.path("new"), s.path("other")))
-		s.event(e, "new", watcher.GoneFolder)
-		s.event(e, "other", watcher.Created)
+		s.event("new", watcher.GoneFolder)
+		s.event("other", watcher.Created)
 		s.pass(settle)
-		if e.watches(s.path("new")) || !e.watches(s.path("other/deep")) {
-			t.Errorf("watched: %v", e.dirs)
+		if s.source().watches(s.path("new")) || !s.source().watches(s.path("other/deep")) {
+			t.Errorf("watched: %v", s.source().dirs)
 		}
 		s.want("new/deep/a.jpg", "other/deep/a.jpg")
 	})
 }
 
 func TestEventsLost(t *testing.T) {
-	var e *source
-	inStudio(t, withEvents(&e), func(s *studio) {
+	inStudio(t, withEvents, func(s *studio) {
 		s.pass(time.Minute)
 		for n, err := range []error{fsnotify.ErrEventOverflow, errors.New("something else")} {
 			s.write(fmt.Sprint(n, ".jpg"), jpegOf(t, 8, 8))
-			e.errs <- err
+			s.source().errs <- err
 			s.pass(settle + time.Second)
 		}
 		s.want("0.jpg", "1.jpg")
@@ -465,15 +495,49 @@ func TestEventsLost(t *testing.T) {
 	})
 }
 
+// Events that are lost during a walk are made up for by another one.
+func TestEventsLostInWalk(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		withEvents(s)
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		known := s.o.Known
+		s.o.Known = func(path string, size int64, modTime time.Time) bool {
+			time.Sleep(time.Minute) // a slow share
+			return known(path, size, modTime)
+		}
+	}, func(s *studio) {
+		s.pass(time.Second)
+		s.write("b.jpg", jpegOf(t, 8, 8))
+		s.source().errs <- fsnotify.ErrEventOverflow
+		s.pass(10 * time.Minute)
+		s.want("a.jpg", "b.jpg")
+	})
+}
+
+// A folder that takes the place of a file is walked.
+func TestFolderForFile(t *testing.T) {
+	inStudio(t, withEvents, func(s *studio) {
+		s.pass(0)
+		s.write("x.jpg", jpegOf(t, 8, 8))
+		s.event("x.jpg", watcher.Changed)
+		must(t, os.Remove(s.path("x.jpg")))
+		s.write("x.jpg/a.jpg", jpegOf(t, 8, 8))
+		s.event("x.jpg", watcher.Gone)
+		s.event("x.jpg", watcher.Created)
+		s.pass(2 * settle)
+		s.want("x.jpg/a.jpg")
+	})
+}
+
 // At the limit of watches the folder is rescanned, and events are tried again later.
 func TestWatchLimit(t *testing.T) {
-	var e *source
 	var limit atomic.Int64
 	limit.Store(1)
 	inStudio(t, func(s *studio) {
 		s.o.Events = func() (watcher.Events, error) {
-			e = newSource()
+			e := newSource()
 			e.limit = int(limit.Load())
+			s.sources.Store(e)
 			return e, nil
 		}
 		s.write("sub/a.jpg", jpegOf(t, 8, 8))
@@ -481,8 +545,8 @@ func TestWatchLimit(t *testing.T) {
 		s.pass(settle)
 		s.want("sub/a.jpg")
 		st := s.wantState(2, watcher.RescanOnly)
-		if !errors.Is(st.Err, syscall.ENOSPC) || !e.closed {
-			t.Errorf("state %+v, source closed: %v", st, e.closed)
+		if !errors.Is(st.Err, syscall.ENOSPC) || !s.source().closed {
+			t.Errorf("state %+v, source closed: %v", st, s.source().closed)
 		}
 		s.write("sub/b.jpg", jpegOf(t, 8, 8))
 		s.pass(10*time.Second + settle)
@@ -490,7 +554,7 @@ func TestWatchLimit(t *testing.T) {
 		limit.Store(10)
 		s.pass(11 * time.Minute)
 		s.wantState(3, watcher.OK)
-		if !e.watches(s.path("sub")) {
+		if !s.source().watches(s.path("sub")) {
 			t.Error("the subfolder is not watched")
 		}
 	})
@@ -511,9 +575,8 @@ func TestNoEventsAtAll(t *testing.T) {
 
 // A root that is missing, vanishes, or is another folder than before is looked for, and nothing in it is lost.
 func TestRootLost(t *testing.T) {
-	var e *source
 	inStudio(t, func(s *studio) {
-		withEvents(&e)(s)
+		withEvents(s)
 		must(t, os.Remove(s.root))
 	}, func(s *studio) {
 		s.pass(time.Second)
@@ -526,36 +589,35 @@ func TestRootLost(t *testing.T) {
 		s.want("a.jpg")
 
 		s.write("b.jpg", jpegOf(t, 8, 8))
-		s.event(e, "b.jpg", watcher.Created)
+		s.event("b.jpg", watcher.Created)
 		away := s.root + ".away"
 		must(t, os.Rename(s.root, away))
 		s.pass(5 * time.Second) // it settles meanwhile
 		s.wantState(3, watcher.Offline)
 		s.pass(time.Hour)
-		old := e
+		old := s.source()
 		must(t, os.Rename(away, s.root))
 		s.pass(5*time.Second + settle)
 		s.wantState(4, watcher.OK)
 		s.want("a.jpg", "b.jpg")
-		if old == e || !old.closed {
+		if old == s.source() || !old.closed {
 			t.Error("the folder is not watched anew")
 		}
 
-		old = e
+		old = s.source()
 		must(t, os.Rename(s.root, away))
 		s.write("c.jpg", jpegOf(t, 8, 8))
 		s.pass(5*time.Second + settle)
 		s.wantState(4, watcher.OK)
 		s.want("a.jpg", "b.jpg", "c.jpg")
-		if old == e || !old.closed {
+		if old == s.source() || !old.closed {
 			t.Error("the folder in its place is not watched")
 		}
 	})
 }
 
 func TestLook(t *testing.T) {
-	var e *source
-	inStudio(t, withEvents(&e), func(s *studio) {
+	inStudio(t, withEvents, func(s *studio) {
 		s.pass(time.Hour)
 		s.write("a.jpg", jpegOf(t, 8, 8))
 		s.pass(time.Hour)
@@ -600,15 +662,14 @@ func TestRefused(t *testing.T) {
 
 // A file that changes while it is in hand is looked at again after it.
 func TestChangedInHand(t *testing.T) {
-	var e *source
 	inStudio(t, func(s *studio) {
-		withEvents(&e)(s)
+		withEvents(s)
 		s.write("a.jpg", jpegOf(t, 8, 8))
 		s.refuse = func(watcher.File) error { time.Sleep(time.Minute); return nil }
 	}, func(s *studio) {
 		s.pass(settle + time.Second)
 		s.write("a.jpg", jpegOf(t, 9, 9))
-		s.event(e, "a.jpg", watcher.Changed)
+		s.event("a.jpg", watcher.Changed)
 		s.pass(time.Minute)
 		s.want("a.jpg")
 		s.pass(time.Minute + settle)
@@ -634,7 +695,13 @@ func TestOnce(t *testing.T) {
 		must(t, <-s.ended)
 		s.want("a.jpg", "sub/cut.jpg")
 
+		s.write("b.jpg", photo)
+		s.open()
+		s.pass(time.Second)
 		must(t, os.RemoveAll(s.root))
+		if err := <-s.ended; !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("of a folder that vanished: %v", err)
+		}
 		s.open()
 		if err := <-s.ended; !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("of a missing folder: %v", err)

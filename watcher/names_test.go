@@ -40,9 +40,8 @@ func TestIgnored(t *testing.T) {
 
 // Events do not bring in what a walk passes over.
 func TestIgnoredEvents(t *testing.T) {
-	var e *source
 	inStudio(t, func(s *studio) {
-		withEvents(&e)(s)
+		withEvents(s)
 		s.o.Exclude = []string{"web"}
 	}, func(s *studio) {
 		s.pass(0)
@@ -50,8 +49,8 @@ func TestIgnoredEvents(t *testing.T) {
 			s.write(n, jpegOf(t, 8, 8))
 		}
 		for _, n := range []string{".hidden.jpg", "a.txt", "web", "@eaDir"} {
-			s.event(e, n, watcher.Created)
-			s.event(e, n, watcher.Changed)
+			s.event(n, watcher.Created)
+			s.event(n, watcher.Changed)
 		}
 		s.pass(settle)
 		s.want()

@@ -3,6 +3,7 @@ package autoretouch
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -34,8 +35,7 @@ func (c *Client) Organizations(ctx context.Context) ([]Organization, error) {
 
 // Organization is one of them. Its 404 is Config.
 func (c *Client) Organization(ctx context.Context, id string) (Organization, error) {
-	r := request{op: "get organization", path: "/v1/organization/" + url.PathEscape(id)}
-	o, err := c.get(ctx, r)
+	o, err := c.one(ctx, "organization", id)
 	return organizationOf(o), err
 }
 
@@ -46,8 +46,7 @@ func (c *Client) Workflows(ctx context.Context) ([]Workflow, error) {
 
 // Workflow is one of them, in its latest version. Its 404 is Config.
 func (c *Client) Workflow(ctx context.Context, id string) (Workflow, error) {
-	r := request{op: "get workflow", path: "/v1/workflow/" + url.PathEscape(id)}
-	o, err := c.get(ctx, r)
+	o, err := c.one(ctx, "workflow", id)
 	return workflowOf(o), err
 }
 
@@ -76,7 +75,20 @@ func workflowOf(o object) Workflow {
 	}
 }
 
-// get reads one thing of the configuration: what is wrong with it is Config.
+// one reads the thing with the id.
+func (c *Client) one(ctx context.Context, kind, id string) (object, error) {
+	r := request{op: "get " + kind, path: "/v1/" + kind + "/" + url.PathEscape(id)}
+	if !validID(id) {
+		return nil, &Error{Class: Config, Op: r.op, Err: fmt.Errorf("%q is not an id", id), unhandled: true}
+	}
+	o, err := c.get(ctx, r)
+	if err == nil && o.text("id") == "" {
+		return nil, r.unreadable("a " + kind)
+	}
+	return o, err
+}
+
+// get reads what the configuration names: a refusal is Config.
 func (c *Client) get(ctx context.Context, r request) (object, error) {
 	r.method, r.refused, r.missing = http.MethodGet, Config, Config
 	return c.object(ctx, r)

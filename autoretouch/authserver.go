@@ -46,6 +46,9 @@ func (t authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil && len(b) > maxAuthAnswer {
 		err = fmt.Errorf("answer longer than %d bytes", maxAuthAnswer)
 	}
+	if string(bytes.TrimSpace(b)) == "null" { // on which x/oauth2 v0.37.0 panics (deviceauth.go, retrieveDeviceAuth)
+		err = errors.New("empty answer")
+	}
 	if err != nil {
 		return nil, reason(ctx, err)
 	}

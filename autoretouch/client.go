@@ -163,10 +163,15 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 	if !unauthorized(err) {
 		return resp, err
 	}
+	c.auth.refuse(token)
 	if token, err = c.auth.renew(ctx, token); err != nil {
 		return nil, r.unsent(ctx, err)
 	}
-	return c.send(ctx, r, token)
+	resp, err = c.send(ctx, r, token)
+	if unauthorized(err) {
+		c.auth.refuse(token)
+	}
+	return resp, err
 }
 
 func (c *Client) send(ctx context.Context, r request, token string) (*http.Response, error) {

@@ -151,8 +151,7 @@ func (c *Client) Retry(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.ask(ctx, r, maxAnswer)
-	return err
+	return c.tell(ctx, r)
 }
 
 // Feedback says whether the result is good and, if not, by the hashes of uploaded pictures what was expected.
@@ -169,7 +168,15 @@ func (c *Client) Feedback(ctx context.Context, id string, good bool, expected []
 	if err != nil {
 		return r.unsent(ctx, err)
 	}
-	_, err = c.ask(ctx, r, maxAnswer)
+	return c.tell(ctx, r)
+}
+
+// tell makes a call whose answer says no more than that it was done.
+func (c *Client) tell(ctx context.Context, r request) error {
+	answer, err := c.ask(ctx, r, maxAnswer)
+	if err == nil && strings.HasPrefix(strings.TrimSpace(string(answer)), "<") {
+		return r.unreadable("the API's")
+	}
 	return err
 }
 

@@ -76,7 +76,11 @@ func (c *Client) WaitForLogin(ctx context.Context, code DeviceCode) error {
 
 // LoginWithRefreshToken logs in with the token that the web app's profile page shows. It is tried before it is saved.
 func (c *Client) LoginWithRefreshToken(ctx context.Context, refresh string) error {
-	t, err := c.auth.grant(ctx, strings.TrimSpace(refresh))
+	refresh = strings.TrimSpace(refresh)
+	if refresh == "" {
+		return &Error{Class: Auth, Op: "log in", Err: errors.New("the refresh token is empty")}
+	}
+	t, err := c.auth.grant(ctx, refresh)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func newAuth(o Options, transport authTransport) *auth {
 // access is an access token to make a call with.
 func (a *auth) access(ctx context.Context) (string, error) {
 	a.mu.Lock()
-	token, err := a.current("")
+	token, err := a.current()
 	a.mu.Unlock()
 	if token != "" || err != nil {
 		return token, err
@@ -57,11 +57,20 @@ func (a *auth) access(ctx context.Context) (string, error) {
 	return a.renew(ctx, "")
 }
 
+// refuse forgets an access token that the API refused.
+func (a *auth) refuse(token string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.token.Access == token {
+		a.token.Access = ""
+	}
+}
+
 // renew is an access token other than the refused one. However many callers want it, there is one refresh, and it goes
 // on when a caller goes away.
 func (a *auth) renew(ctx context.Context, refused string) (string, error) {
 	for range 2 { // twice: the first may join the renewal of an older token, or meet a login in between
-		result := a.renewal.DoChan("", func() (any, error) { return a.refresh(ctx, refused) })
+		result := a.renewal.DoChan("", func() (any, error) { return a.refresh(ctx) })
 		select {
 		case <-ctx.Done():
 			return "", reason(ctx, ctx.Err())
@@ -75,13 +84,13 @@ func (a *auth) renew(ctx context.Context, refused string) (string, error) {
 }
 
 // refresh runs once at a time. It returns "" when another login has come in between.
-func (a *auth) refresh(ctx context.Context, refused string) (string, error) {
+func (a *auth) refresh(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 
 	a.mu.Lock()
 	a.cancel = cancel
-	token, err := a.current(refused)
+	token, err := a.current()
 	old := a.token.Refresh
 	a.mu.Unlock()
 	if token != "" || err != nil {
@@ -107,7 +116,7 @@ func (a *auth) refresh(ctx context.Context, refused string) (string, error) {
 
 // current is the access token in use, "" when it is to be renewed. A rotated refresh token counts only once it is saved.
 // a.mu is held.
-func (a *auth) current(refused string) (string, error) {
+func (a *auth) current() (string, error) {
 	if err := a.look(); err != nil {
 		return "", err
 	}
@@ -117,7 +126,7 @@ func (a *auth) current(refused string) (string, error) {
 	if err := a.save(); err != nil {
 		return "", err
 	}
-	if a.token.Access == refused || !a.token.usable() {
+	if !a.token.usable() {
 		return "", nil
 	}
 	return a.token.Access, nil
@@ -133,7 +142,7 @@ func (a *auth) look() error {
 		return loginError(err)
 	}
 	if !saved.same(a.seen) {
-		a.seen, a.token = saved, saved
+		a.seen, a.token, a.revoked = saved, saved, ""
 	}
 	return nil
 }

@@ -3,8 +3,9 @@
 // Every method is one attempt: the only thing repeated is a call whose access token was refused, once, with a renewed
 // one. Nothing here waits and tries again; the caller does, guided by ClassOf, RetryAfter and, after Create, MaybeHandled.
 //
-// Read client.go (how a call is made), then errors.go (what its failure means), token.go and credentials.go (who calls),
-// and account.go, images.go, executions.go (the calls themselves).
+// Read client.go (how a call is made) and errors.go (what its failure means), then the calls: account.go, images.go with
+// upload.go and stall.go (bodies that stream), executions.go, and json.go (reading answers that are not as described);
+// then who calls: token.go, authserver.go, login.go, credentials.go.
 package autoretouch
 
 import (

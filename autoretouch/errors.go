@@ -47,8 +47,8 @@ var (
 	ErrSize = errors.New("the file's size changed while it was read")
 )
 
-// Error is the failure of one call. Every method of Client returns this type; when the caller's context ended the call,
-// the context's error is in the chain, and only then.
+// Error is the failure of one call; every call's error has one in its chain. When the caller's context ended the call,
+// the context's error is in the chain, too, and only then.
 type Error struct {
 	Class      Class
 	Op         string        // what was being done: "create execution"

@@ -118,6 +118,11 @@ func TestRevokedLogin(t *testing.T) {
 	if w.renewals != 1 {
 		t.Errorf("the auth server was asked %d times", w.renewals)
 	}
+	w.valid = "access-again"
+	login.set(autoretouch.Token{Refresh: "refresh-0", Access: "access-again"}, nil) // the same login, found good by another process
+	if n, err := c.Balance(t.Context()); n != 7 || err != nil {
+		t.Errorf("after the same login: %d, %v", n, err)
+	}
 	login.set(autoretouch.Token{Refresh: "refresh-new"}, nil) // a login in another process
 	if n, err := c.Balance(t.Context()); n != 7 || err != nil {
 		t.Errorf("after a login: %d, %v", n, err)

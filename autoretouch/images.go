@@ -47,7 +47,8 @@ func (c *Client) HasImage(ctx context.Context, hash string) (bool, error) {
 
 // Upload streams the picture and returns the hash under which the API holds it, lower-case hex SHA-256. open is called
 // again when the access token had to be renewed; what it returned is closed when Upload returns. An error of open or of
-// reading is in the chain of Upload's, and so is ErrSize; a read that hangs keeps Upload from returning. 400, 413, 415 and 422 are Input, 404 is Config (the organization).
+// reading is in the chain of Upload's, and so is ErrSize; a read that hangs keeps Upload from returning. 400, 413, 415
+// and 422 are Input, 404 is Config (the organization).
 func (c *Client) Upload(ctx context.Context, img Image, open func() (io.ReadCloser, error)) (string, error) {
 	r := request{op: "upload", method: http.MethodPost, path: "/upload", refused: Input, missing: Config}
 	ctx, dog, stop := watch(ctx, c.stall)

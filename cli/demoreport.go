@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image/png"
+	"os"
+	"path/filepath"
+	"runtime"
+	"text/tabwriter"
+	"time"
+
+	"hotfolder/store"
+)
+
+// report writes the contact sheet and tells what came out and where it is.
+func (d *demo) report(ctx context.Context, jobs []store.Job, took time.Duration) error {
+	workflows, err := d.api.Workflows(ctx)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	names := map[string]string{}
+	for _, w := range workflows {
+		names[w.ID] = w.Name
+	}
+	var pairs []beforeAfter
+	credits := 0
+	for _, j := range jobs {
+		credits += j.Credits
+		if j.State == store.Delivered {
+			pairs = append(pairs, beforeAfter{d.inputFile(j), d.outputFile(j), demoName(j), names[j.Workflow]})
+		}
+	}
+	if err := writeSheet(d.folder.sheet(), pairs); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	if err := d.table(jobs); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	fmt.Fprintf(d.out, "\n%d of %d pictures in %.1f s, for %d credits of the sandbox\n", len(pairs), len(jobs), took.Seconds(), credits)
+	d.places()
+	return nil
+}
+
+func (d *demo) inputFile(j store.Job) string {
+	return filepath.Join(d.folder.input(), j.Folder, filepath.FromSlash(j.Path))
+}
+
+func (d *demo) outputFile(j store.Job) string {
+	return filepath.Join(d.folder.output(), j.Folder, filepath.FromSlash(j.Output))
+}
+
+func writeSheet(file string, pairs []beforeAfter) error {
+	sheet, err := contactSheet("Before and after", pairs)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(png.Encode(f, sheet), f.Close())
+}
+
+// table writes a line a picture.
+func (d *demo) table(jobs []store.Job) error {
+	w := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\npicture\tbefore\t\tafter\tseconds\tcredits\n")
+	for _, j := range jobs {
+		if j.State != store.Delivered {
+			fmt.Fprintf(w, "%s\t%s: %s\n", printable(demoName(j)), j.State, j.Error)
+			continue
+		}
+		before, err := describe(d.inputFile(j))
+		if err != nil {
+			return err
+		}
+		after, err := describe(d.outputFile(j))
+		if err != nil {
+			return err
+		}
+		took := j.DeliveredAt.Sub(j.DiscoveredAt).Seconds()
+		fmt.Fprintf(w, "%s\t%s\t→\t%s\t%.1f\t%d\n", printable(demoName(j)), before, after, took, j.Credits)
+	}
+	return w.Flush()
+}
+
+// places tells where things are and what to do next.
+func (d *demo) places() {
+	fmt.Fprintf(d.out, `
+before and after  %s
+results           %s
+originals         %s
+log               %s
+
+To look at it:    %s "%s"
+`, d.folder.sheet(), d.folder.output(), d.folder.input(), d.folder.log(), opener(), d.folder.sheet())
+	if !d.keep {
+		fmt.Fprintf(d.out, "With your own:    hotfolder demo --keep\n")
+	}
+}
+
+// opener is the command that opens a file in its program.
+func opener() string {
+	switch runtime.GOOS {
+	case "windows":
+		return "explorer"
+	case "darwin":
+		return "open"
+	}
+	return "xdg-open"
+}
+
+// demoFailures is the error when a picture has no result: the first reason, and how many there are.
+func demoFailures(jobs []store.Job) error {
+	var failed []store.Job
+	for _, j := range jobs {
+		if j.State == store.Failed {
+			failed = append(failed, j)
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("demo: %d of %d pictures failed, first %s: %s", len(failed), len(jobs), printable(demoName(failed[0])), failed[0].Error)
+}

@@ -90,6 +90,7 @@ func New(o Options) (*Agent, error) {
 		ledger:   gate{after: 1, base: time.Second, most: 10 * time.Second},
 		troubles: troubles{log: o.Log, now: map[troubleKey]Trouble{}},
 		account:  account{prices: map[string]price{}},
+		since:    time.Now(),
 	}
 	for _, c := range o.Config.Folders {
 		f := &folder{
@@ -135,7 +136,6 @@ func (a *Agent) Run(ctx context.Context) error {
 		t := time.AfterFunc(grace, stop)
 		context.AfterFunc(work, func() { t.Stop() })
 	})()
-	a.since = time.Now()
 
 	var watchers, all sync.WaitGroup
 	for _, f := range a.folders {

@@ -69,7 +69,7 @@ func apiReason(err error) string {
 	if e, ok := errors.AsType[*autoretouch.Error](err); ok && e.Message != "" {
 		return "AutoRetouch refused the picture: " + strings.TrimSuffix(e.Message, ".")
 	}
-	return "AutoRetouch refused the picture: " + err.Error()
+	return err.Error()
 }
 
 // retryLevel keeps a passing trouble quiet: the first and each tenth failure of a job are told.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -173,18 +174,23 @@ func (r request) tooLong(resp *http.Response, limit int64) error {
 }
 
 // escapePath makes the path of a request of a result path (/image/HASH/NAME, below /v1, unescaped). It refuses every
-// other path: what the server sends must not choose another endpoint.
+// other path: what the server sends must not choose another endpoint. A NAME with dots that would lead elsewhere, as of
+// a result that is called ../../evil, is escaped as the one name that it is.
 func escapePath(resultPath string) (string, error) {
 	rest, ok := strings.CutPrefix(strings.TrimPrefix(resultPath, "/v1"), "/image/")
-	segments := strings.Split(rest, "/")
-	if !ok || len(segments) < 2 {
-		return "", fmt.Errorf("result path %q is not below /image/", resultPath)
+	hash, name, _ := strings.Cut(rest, "/")
+	if !ok || leads(hash) || leads(name) {
+		return "", fmt.Errorf("result path %q is not /image/HASH/NAME", resultPath)
+	}
+	segments := strings.Split(name, "/")
+	if slices.ContainsFunc(segments, leads) {
+		segments = []string{name}
 	}
 	for i, s := range segments {
-		if s == "" || s == "." || s == ".." {
-			return "", fmt.Errorf("result path %q is not a plain path", resultPath)
-		}
 		segments[i] = url.PathEscape(s)
 	}
-	return "/v1/image/" + strings.Join(segments, "/"), nil
+	return "/v1/image/" + url.PathEscape(hash) + "/" + strings.Join(segments, "/"), nil
 }
+
+// leads reports whether a segment of a path is none of its own.
+func leads(segment string) bool { return segment == "" || segment == "." || segment == ".." }

@@ -294,6 +294,17 @@ func TestDownload(t *testing.T) {
 	}
 }
 
+// A name that would lead elsewhere is asked for as the name that it is.
+func TestDownloadOfAHostileName(t *testing.T) {
+	w := &world{api: func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("x")) }}
+	if _, err := newClient(t, options(w)).Download(t.Context(), "/image/"+hash+"/../../evil", io.Discard); err != nil {
+		t.Error(err)
+	}
+	if got, want := w.seen[0].URL.EscapedPath(), "/v1/image/"+hash+"/..%2F..%2Fevil"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestDownloadPathsRefused(t *testing.T) {
 	for _, path := range []string{
 		"", "/", "/image", "/image/", "/image/x", "image/x/y", "/image//y", "/image/x/", "/image/../organization", "/image/x/..",

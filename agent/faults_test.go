@@ -1,0 +1,193 @@
+package agent_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hotfolder/agent"
+	"hotfolder/sandbox"
+	"hotfolder/store"
+)
+
+// Whatever goes wrong between here and the API, every picture comes back whole and is paid for once.
+func TestPromisesUnderFaults(t *testing.T) {
+	create := []string{sandbox.Create}
+	for name, faults := range map[string]sandbox.Faults{
+		"slow answers":                     {Latency: 5 * time.Second},
+		"too many requests":                {TooMany: sandbox.Chance{P: 0.3}, RetryAfter: 7 * time.Second},
+		"server errors":                    {ServerError: sandbox.Chance{P: 0.3}},
+		"broken connections":               {DropBefore: sandbox.Chance{P: 0.3}},
+		"lost answers":                     {DropAfter: sandbox.Chance{P: 0.3}},
+		"lost answers of create":           {DropAfter: sandbox.Chance{P: 0.7, At: create}},
+		"... and a list that lags":         {DropAfter: sandbox.Chance{P: 0.7, At: create}, ListLag: 10 * time.Second},
+		"errors of create, list lags":      {ServerError: sandbox.Chance{P: 0.7, At: create}, ListLag: 20 * time.Second},
+		"a captive portal":                 {Portal: sandbox.Chance{P: 0.3}},
+		"a proxy's error pages":            {Portal: sandbox.Chance{P: 0.3}, PortalStatus: 502},
+		"truncated downloads":              {Truncate: sandbox.Chance{P: 0.5}},
+		"downloads that break off":         {CutShort: sandbox.Chance{P: 0.5}},
+		"corrupted downloads":              {Corrupt: sandbox.Chance{P: 0.5}},
+		"stalled downloads":                {Stall: sandbox.Chance{P: 0.3}},
+		"stalled uploads":                  {StallRead: sandbox.Chance{P: 0.3}},
+		"tokens that expire":               {TokenCalls: 3},
+		"refresh tokens that rotate":       {TokenCalls: 3, RotateRefreshTokens: true},
+		"executions that fail twice":       {Fail: 0.5, FailTimes: 2},
+		"quality checks":                   {InQA: 0.5, QAFor: 3 * time.Hour},
+		"unknown statuses":                 {UnknownStatus: 0.5, UnknownFor: time.Hour},
+		"slow executions":                  {Slow: 0.5, SlowFor: 2 * time.Hour},
+		"a list that lags behind by a day": {ListLag: 24 * time.Hour},
+		"a result named ../../evil":        {ResultName: "../../evil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, studio{sandbox: sandbox.Options{Faults: faults, Seed: 7}}, func(w *world) {
+				const n = 12
+				var names []string
+				for i := range n {
+					w.drop(fmt.Sprintf("shoot/%d.jpg", i), picture(i))
+					names = append(names, fmt.Sprintf("shoot/%d.png", i))
+				}
+				w.until("all delivered", 24*time.Hour, func() bool { return w.counts()[store.Delivered] == n })
+				w.wantPaid(n)
+				w.wantOutputs(names...)
+				if got := w.files("."); slices.ContainsFunc(keys(got), func(name string) bool { return strings.Contains(name, "evil") }) {
+					t.Errorf("the server's name became a file: %v", keys(got))
+				}
+			})
+		})
+	}
+}
+
+func keys(m map[string]string) (k []string) {
+	for name := range m {
+		k = append(k, name)
+	}
+	return k
+}
+
+func TestExecutionsThatFailForGood(t *testing.T) {
+	in(t, studio{sandbox: sandbox.Options{Faults: sandbox.Faults{Fail: 1}}}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Failed)
+		job := w.job("a.jpg")
+		if job.Attempts != 3 || !strings.Contains(job.Error, job.Execution) {
+			t.Errorf("%d attempts, %q; want 3 (1 and 2 retries)", job.Attempts, job.Error)
+		}
+		w.wantPaid(1)
+
+		if _, err := w.agent.Retry(t.Context(), agent.RetryRequest{All: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.settle(1, store.Failed)
+		if job := w.job("a.jpg"); job.Attempts != 6 {
+			t.Errorf("%d attempts after a retry by hand, want 6", job.Attempts)
+		}
+		w.wantPaid(1)
+	})
+}
+
+func TestWhatTheAPILost(t *testing.T) {
+	for name, faults := range map[string]sandbox.Faults{
+		"execution": {Vanish: 1},
+		"result":    {ResultGone: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, studio{sandbox: sandbox.Options{Faults: faults}}, func(w *world) {
+				w.drop("a.jpg", picture(1))
+				w.until("the job fails", 2*time.Hour, func() bool { return w.counts()[store.Failed] == 1 })
+				if job := w.job("a.jpg"); !strings.Contains(job.Error, name) {
+					t.Errorf("the reason is %q", job.Error)
+				}
+				w.wantPaid(1)
+			})
+		})
+	}
+}
+
+// An upload that the API lost again before the execution was created is uploaded again.
+func TestAnUploadThatTheAPIForgot(t *testing.T) {
+	in(t, studio{config: "limits: {credits_per_day: 1}"}, func(w *world) { // nothing may be created today
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Uploaded)
+		w.sandbox.RemoveImage(w.job("a.jpg").SHA256)
+		w.halt()
+		w.configure(studio{})
+		w.start()
+		w.settle(1, store.Delivered)
+		w.wantPaid(1)
+	})
+}
+
+// A dead API is asked less and less often, and soon again after it is back.
+func TestADeadAPIIsNotHammered(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.sandbox.SetFaults(sandbox.Faults{ServerError: sandbox.Chance{P: 1}})
+		const n = 50
+		for i := range n {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+		}
+		w.until("the trouble shows", time.Hour, func() bool { return slices.Contains(w.troubles(), agent.APIUnreachable) })
+		before := calls(w)
+		time.Sleep(8 * time.Hour)
+		if got := calls(w) - before; got > 8*60*5 {
+			t.Errorf("%d calls of a dead API in 8 hours", got)
+		}
+		w.sandbox.SetFaults(sandbox.Faults{})
+		w.until("all delivered", 10*time.Minute, func() bool { return w.counts()[store.Delivered] == n })
+		w.wantPaid(n)
+		if len(w.troubles()) != 0 {
+			t.Errorf("still %v", w.troubles())
+		}
+	})
+}
+
+func calls(w *world) (n int) {
+	for _, c := range w.sandbox.Books().Calls {
+		n += c
+	}
+	return n
+}
+
+func TestAWorkflowThatTheAPIDoesNotKnow(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.halt()
+		w.cfg.Folders[0].Workflow = "00000000-0000-4000-8000-000000000000"
+		w.start()
+		w.drop("a.jpg", picture(1))
+		w.until("the trouble shows", 5*time.Minute, func() bool { return slices.Contains(w.troubles(), agent.WorkflowRefused) })
+		time.Sleep(time.Hour)
+		if got := w.counts()[store.Uploaded]; got != 1 {
+			t.Errorf("the job is not kept: %v", w.counts())
+		}
+		w.wantPaid(0)
+		w.halt()
+		w.cfg.Folders[0].Workflow = sandbox.PackshotWhite
+		w.start()
+		w.settle(1, store.Delivered)
+	})
+}
+
+// No more executions than limits.in_flight are unfinished at any time.
+func TestInFlight(t *testing.T) {
+	in(t, studio{sandbox: sandbox.Options{Processing: 10 * time.Second}, config: "limits: {in_flight: 3}"}, func(w *world) {
+		const n = 12
+		for i := range n {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+		}
+		most := 0
+		w.until("all delivered", time.Hour, func() bool {
+			unfinished := 0
+			for _, e := range w.sandbox.Books().Executions {
+				if e.Status != "COMPLETED" {
+					unfinished++
+				}
+			}
+			most = max(most, unfinished)
+			return w.counts()[store.Delivered] == n
+		})
+		if most != 3 {
+			t.Errorf("at most %d executions were in flight, want 3", most)
+		}
+	})
+}

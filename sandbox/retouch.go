@@ -1,12 +1,12 @@
 package sandbox
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"image"
-	"image/color"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -41,7 +41,7 @@ func (s *Server) retouch(ctx context.Context, in *storedImage, r recipe) (*store
 		return nil, err
 	}
 	defer s.pixels.Release(weight)
-	img, err := load(in, r.longSide)
+	img, err := load(in, r)
 	if err != nil {
 		return nil, err
 	}
@@ -52,33 +52,49 @@ func (s *Server) retouch(ctx context.Context, in *storedImage, r recipe) (*store
 	return s.export(img, r.png)
 }
 
-// load decodes a picture, scaled down so that no side is longer than longSide.
-func load(in *storedImage, longSide int) (*image.NRGBA, error) {
-	body, _, err := in.content.open()
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	c, _ := codecOf(in.contentType)
-	src, err := c.decode(body)
+// load decodes a picture, turned upright and scaled down to the recipe's size, on white unless it shall be transparent.
+func load(in *storedImage, r recipe) (*image.RGBA, error) {
+	src, turn, err := decode(in)
 	if err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
 	}
-	size := src.Bounds().Size()
-	if long := max(size.X, size.Y); long > longSide {
-		size = image.Pt(max(1, size.X*longSide/long), max(1, size.Y*longSide/long))
+	from := src.Bounds()
+	scale := min(1, float64(r.longSide)/float64(max(from.Dx(), from.Dy())))
+	w, h := max(1, int(float64(from.Dx())*scale)), max(1, int(float64(from.Dy())*scale))
+	if turn.swapsSides() {
+		w, h = h, w
 	}
-	img := image.NewNRGBA(image.Rectangle{Max: size})
-	if size == src.Bounds().Size() {
-		draw.Draw(img, img.Bounds(), src, src.Bounds().Min, draw.Src)
+	img := image.NewRGBA(image.Rect(0, 0, w, h))
+	if r.background != transparent {
+		draw.Draw(img, img.Rect, image.White, image.Point{}, draw.Src)
+	}
+	if turn == upright && scale == 1 {
+		draw.Draw(img, img.Rect, src, from.Min, draw.Over)
 	} else {
-		draw.ApproxBiLinear.Scale(img, img.Bounds(), src, src.Bounds(), draw.Src, nil)
+		draw.ApproxBiLinear.Transform(img, turn.matrix(from, w, h), src, from, draw.Over, nil)
 	}
 	return img, nil
 }
 
+func decode(in *storedImage) (image.Image, orientation, error) {
+	body, _, err := in.content.open()
+	if err != nil {
+		return nil, upright, err
+	}
+	defer body.Close()
+	buffered := bufio.NewReaderSize(body, exifWithin)
+	turn := upright
+	if in.contentType == "image/jpeg" {
+		head, _ := buffered.Peek(exifWithin) // as much as there is
+		turn = orientationOf(head)
+	}
+	c, _ := codecOf(in.contentType)
+	img, err := c.decode(buffered)
+	return img, turn, err
+}
+
 // export encodes a picture to disk under its hash.
-func (s *Server) export(img *image.NRGBA, asPNG bool) (*storedImage, error) {
+func (s *Server) export(img *image.RGBA, asPNG bool) (*storedImage, error) {
 	f, err := os.CreateTemp(s.dir, "result-")
 	if err != nil {
 		return nil, err
@@ -109,7 +125,7 @@ func (s *Server) export(img *image.NRGBA, asPNG bool) (*storedImage, error) {
 }
 
 // level stretches the tones so that nearly black becomes black and nearly white becomes white.
-func level(img *image.NRGBA) {
+func level(img *image.RGBA) {
 	var histogram [256]int
 	for i := 0; i < len(img.Pix); i += 4 {
 		p := img.Pix[i : i+4 : i+4]
@@ -135,9 +151,3 @@ func level(img *image.NRGBA) {
 }
 
 func luma(r, g, b uint8) uint8 { return uint8((299*int(r) + 587*int(g) + 114*int(b)) / 1000) }
-
-// isolate clears the background of a picture and, if the recipe says so, crops it.
-func isolate(img *image.NRGBA, r recipe) *image.NRGBA {
-	_ = color.NRGBA{}
-	return img
-}

@@ -52,6 +52,9 @@ func (a *Agent) lost(since map[string]time.Time) map[*folder][]missing {
 			continue
 		}
 		for _, job := range jobs {
+			if now, err := a.Ledger.Get(job.ID); err != nil || now.State != store.Submitting { // as in take
+				continue
+			}
 			still[job.ID] = true
 			if since[job.ID].IsZero() {
 				since[job.ID] = time.Now()

@@ -120,9 +120,15 @@ func (a *Agent) take(s *stage, start func(*folder, store.Job)) (any bool) {
 			a.ledgerTrouble(err)
 			continue
 		}
-		for _, job := range jobs {
+		for _, listed := range jobs {
+			s.hold(listed.ID)
+			// Next saw the ledger as it was a moment ago: the job may have been in hand then, and is done now.
+			job, err := a.Ledger.Get(listed.ID)
+			if err != nil || job.State != s.state {
+				s.putBack(listed.ID)
+				continue
+			}
 			any = true
-			s.hold(job.ID)
 			for _, g := range gates {
 				g.took()
 			}

@@ -296,6 +296,9 @@ func (w *world) wantPaid(n int) {
 	books := w.sandbox.Books()
 	if len(books.Executions) != n || len(books.Charges) != n {
 		w.Errorf("%d executions and %d charges, want %d", len(books.Executions), len(books.Charges), n)
+		for _, e := range books.Executions {
+			w.Logf("%s job %s created %v", e.InputName, e.Labels["hotfolder_job"], e.CreatedAt)
+		}
 	}
 }
 

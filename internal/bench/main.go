@@ -1,0 +1,229 @@
+// Bench measures a whole run of the agent: real files, the real binary, the sandbox on loopback. Beside it, in the same run, it
+// measures a floor: a bare program that makes the same calls with the same parallelism, and keeps no ledger, checks no hash and
+// syncs nothing. Every figure can so be read as a ratio, whatever the machine.
+//
+//	go run ./internal/bench -n 1000 -size 1000000
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"hotfolder/sandbox"
+)
+
+func main() {
+	n := flag.Int("n", 1000, "pictures")
+	size := flag.Int("size", 1_000_000, "bytes a picture")
+	processing := flag.Duration("processing", 2*time.Second, "how long the API works on a picture")
+	dir := flag.String("dir", "", "work in this folder instead of a temporary one, and keep it")
+	floor := flag.String("floor", "", "") // set in the child process that is the floor
+	flag.Parse()
+	run := func() error { return bench(*n, *size, *processing, *dir) }
+	if *floor != "" {
+		run = func() error { return runFloor(context.Background(), *floor) }
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(n, size int, processing time.Duration, dir string) error {
+	if dir == "" {
+		temp, err := os.MkdirTemp("", "hotfolder-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(temp)
+		dir = temp
+	}
+	binary := filepath.Join(dir, "hotfolder"+exeSuffix())
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", binary, "hotfolder").CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	input := filepath.Join(dir, "in")
+	if err := makePictures(input, n, size); err != nil {
+		return err
+	}
+	fmt.Printf("%d pictures of %d bytes, processing %v, %s/%s, %d cores\n", n, size, processing, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	bare, err := measure(dir, "floor", n, processing, func(s setup) *exec.Cmd {
+		return exec.Command(self, "-floor", s.file)
+	})
+	if err != nil {
+		return fmt.Errorf("floor: %w", err)
+	}
+	agent, err := measure(dir, "agent", n, processing, func(s setup) *exec.Cmd {
+		return exec.Command(binary, "--config", s.config, "run", "--once")
+	})
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	if err := agent.timeJobs(binary, filepath.Join(dir, "agent", "hotfolder.yaml")); err != nil {
+		return err
+	}
+	print(bare, agent, n)
+	return nil
+}
+
+func exeSuffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// setup is what one measured process works with.
+type setup struct {
+	URL, Token, Input, Output string
+	file, config              string
+}
+
+// figures are what one measured process cost.
+type figures struct {
+	wall, cpu time.Duration
+	peak      int64 // bytes of resident memory
+	calls     map[string]int
+	books     sandbox.Books
+	lag       []time.Duration // from completed to delivered, sorted
+}
+
+// measure runs a process against a sandbox of its own and checks that it brought every picture back.
+func measure(dir, name string, n int, processing time.Duration, command func(setup) *exec.Cmd) (*figures, error) {
+	work := filepath.Join(dir, name)
+	s := setup{Input: filepath.Join(dir, "in"), Output: filepath.Join(work, "out"),
+		file: filepath.Join(work, "setup.json"), config: filepath.Join(work, "hotfolder.yaml")}
+	if err := os.MkdirAll(s.Output, 0o755); err != nil {
+		return nil, err
+	}
+	box, err := sandbox.New(sandbox.Options{Credits: 1 << 30, Processing: processing, PassThrough: true})
+	if err != nil {
+		return nil, err
+	}
+	defer box.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: box.Handler()}
+	go server.Serve(listener)
+	defer server.Close()
+	s.URL, s.Token = "http://"+listener.Addr().String(), box.RefreshToken()
+	if err := s.write(); err != nil {
+		return nil, err
+	}
+
+	cmd := command(s)
+	cmd.Env = append(os.Environ(), "AUTORETOUCH_REFRESH_TOKEN="+s.Token)
+	var output strings.Builder
+	cmd.Stdout, cmd.Stderr = &output, &output
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%w\n%.2000s", err, output.String())
+	}
+	f := &figures{wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), books: box.Books()}
+	f.peak = peakMemory(cmd.ProcessState)
+	f.calls = f.books.Calls
+	results, err := os.ReadDir(s.Output)
+	if err != nil {
+		return nil, err
+	}
+	if len(results) != n || len(f.books.Executions) != n {
+		return nil, fmt.Errorf("%d results of %d executions for %d pictures\n%.2000s", len(results), len(f.books.Executions), n, output.String())
+	}
+	return f, nil
+}
+
+func (s setup) write() error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.file, data, 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(s.config, fmt.Appendf(nil, `
+account: {organization: %s}
+api: {url: %q, auth_url: %q}
+data_dir: data
+dashboard: {listen: ""}
+log: {level: warn}
+folders:
+  - {name: bench, input: %q, output: out, workflow: %s, settle: 100ms, batch: none}
+`, sandbox.Organization, s.URL, s.URL, s.Input, sandbox.CatalogueJPEG), 0o600)
+}
+
+// timeJobs learns from the ledger how long results took from completion to their place, by the sandbox's clock and the agent's, which
+// are one.
+func (f *figures) timeJobs(binary, config string) error {
+	completed := map[string]time.Time{}
+	for _, e := range f.books.Executions {
+		completed[e.ID] = e.FinishedAt
+	}
+	cmd := exec.Command(binary, "--config", config, "jobs", "--json")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var job struct {
+			Execution   string    `json:"execution"`
+			DeliveredAt time.Time `json:"delivered_at"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &job); err != nil {
+			return err
+		}
+		f.lag = append(f.lag, job.DeliveredAt.Sub(completed[job.Execution]))
+	}
+	slices.Sort(f.lag)
+	return cmd.Wait()
+}
+
+func (f *figures) status() int { return f.calls[sandbox.Executions] + f.calls[sandbox.Details] }
+
+func (f *figures) all() (sum int) {
+	for _, n := range f.calls {
+		sum += n
+	}
+	return sum
+}
+
+func print(bare, agent *figures, n int) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	row := func(what, unit string, a, b float64) {
+		fmt.Fprintf(w, "%s\t%.2f %s\t%.2f %s\t%.2f\n", what, a, unit, b, unit, a/b)
+	}
+	fmt.Fprintln(w, "\tagent\tfloor\tratio")
+	row("wall time", "s", agent.wall.Seconds(), bare.wall.Seconds())
+	row("pictures a second", "/s", float64(n)/agent.wall.Seconds(), float64(n)/bare.wall.Seconds())
+	row("CPU", "s", agent.cpu.Seconds(), bare.cpu.Seconds())
+	row("peak memory", "MiB", float64(agent.peak)/(1<<20), float64(bare.peak)/(1<<20))
+	row("API calls a picture", "", float64(agent.all())/float64(n), float64(bare.all())/float64(n))
+	row("status calls a picture", "", float64(agent.status())/float64(n), float64(bare.status())/float64(n))
+	if len(agent.lag) > 0 {
+		fmt.Fprintf(w, "completed to delivered\tmedian %.2f s, 95 %% %.2f s\n",
+			agent.lag[len(agent.lag)/2].Seconds(), agent.lag[len(agent.lag)*95/100].Seconds())
+	}
+}

@@ -109,15 +109,14 @@ func nearest(p rgb, all []rgb) (int, float32) {
 	return best, least
 }
 
-// edge returns the pixels along the top, left and right edges and in the lower corners: a subject that stands on
-// something or is cut off is so at the bottom.
+// edge returns the pixels along the top, left and right edges: a subject that stands on something or is cut off is so at
+// the bottom.
 func (m *mask) edge(pixels []rgb) []rgb {
 	var edge []rgb
 	depth := max(1, min(m.w, m.h)/40)
 	for y := range m.h {
 		for x := range m.w {
-			side := x < depth || x >= m.w-depth
-			if y < depth || side && (y < m.h*3/4 || y >= m.h-depth) {
+			if y < depth || x < depth || x >= m.w-depth {
 				edge = append(edge, pixels[y*m.w+x])
 			}
 		}
@@ -200,7 +199,7 @@ func (m *mask) flood(pixels []rgb) {
 // The most by which the colours of a plain background differ from each other, as they do in a gradient or a shadow, and
 // by which its pixels stray from them.
 const (
-	plainSpread = 110
+	plainSpread = 180
 	plainLimit  = 48
 )
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -224,7 +225,7 @@ func (w *reply) finish(whole bool) {
 	short := w.length > w.size && w.req.Method != http.MethodHead
 	switch {
 	case !w.begun && !whole:
-		w.answer <- answer{err: errDropped}
+		w.answer <- answer{err: w.brokenBy(errDropped)}
 	case !w.begun && !short:
 		if w.length < 0 && w.req.Method != http.MethodHead {
 			w.length = w.size
@@ -232,10 +233,15 @@ func (w *reply) finish(whole bool) {
 		w.respond(io.NopCloser(strings.NewReader(string(w.held))))
 	case !whole || short:
 		_ = w.FlushError()
-		w.pipe.CloseWithError(io.ErrUnexpectedEOF)
+		w.pipe.CloseWithError(w.brokenBy(io.ErrUnexpectedEOF))
 	default:
 		w.pipe.Close()
 	}
+}
+
+// brokenBy returns the error of a broken connection: the client's own reason, if it is the one who gave up.
+func (w *reply) brokenBy(err error) error {
+	return cmp.Or(context.Cause(w.req.Context()), err)
 }
 
 func (w *reply) respond(body io.ReadCloser) {

@@ -145,6 +145,9 @@ func (s *Server) receive(r *http.Request) (*storedImage, string, error) {
 	case filesize >= 0 && filesize != got.size:
 		return nil, "", refusef(http.StatusBadRequest, "The file has %d bytes, 'filesize' says %d", got.size, filesize)
 	}
+	if _, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxBody)); err != nil { // what follows the last part
+		return nil, "", refusef(http.StatusBadRequest, "Malformed multipart body: %v", err)
+	}
 	img, err := got.check()
 	if err != nil {
 		return nil, "", err

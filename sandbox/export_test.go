@@ -1,0 +1,4 @@
+package sandbox
+
+// OrientationOf is the parser that foreign bytes reach first.
+var OrientationOf = orientationOf

@@ -31,6 +31,7 @@ type owner struct {
 	looked     chan outcome
 
 	root      fs.FileInfo // nil: it is not there
+	last      fs.FileInfo // what it was when it was there last
 	rootErr   error       // why
 	checking  bool
 	checkNext time.Time

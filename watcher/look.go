@@ -59,6 +59,9 @@ func (f *Folder) lookAt(ctx context.Context, seen sighting) outcome {
 	if held || !whole && now.Sub(is.at) < f.cutShortAfter() {
 		return outcome{is, unready, nil}
 	}
+	if err := f.identity.Check(); err != nil {
+		return outcome{is, rootLost, err}
+	}
 	if err := f.o.Take(ctx, File{is.path, is.size, is.modTime, whole}); err != nil {
 		return outcome{is, refused, err}
 	}

@@ -1,6 +1,9 @@
 package watcher
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -37,7 +40,10 @@ func (w *owner) rootInterval() time.Duration {
 
 // online begins with a root that is new, back, or another one than before.
 func (w *owner) online(c check) {
-	w.root, w.rootErr = c.info, nil
+	if w.last != nil && !os.SameFile(w.last, c.info) {
+		w.o.Log.Info("the folder is another one than before, watched anew", "path", w.Folder.root, "mount", w.identity.Mount())
+	}
+	w.root, w.last, w.rootErr = c.info, c.info, nil
 	w.stopWalk()
 	w.closeEvents()
 	w.openEvents()
@@ -58,15 +64,28 @@ func (w *owner) offline(err error) {
 
 // tell reports the folder's state if it is another one than before.
 func (w *owner) tell() {
-	s := State{Health: OK}
+	s := State{Health: OK, Mount: w.identity.Mount()}
 	switch {
 	case w.rootErr != nil:
-		s = State{Health: Offline, Err: w.rootErr}
+		s.Health, s.Err = Offline, w.rootErr
 	case w.eventsErr != nil:
-		s = State{Health: RescanOnly, Err: w.eventsErr, Advice: adviceFor(w.eventsErr)}
+		s.Health, s.Err, s.Advice = RescanOnly, w.eventsErr, adviceFor(w.eventsErr)
 	}
-	if w.told == nil || w.told.Health != s.Health {
+	if w.told == nil || !s.same(*w.told) {
 		w.told = &s
 		w.o.State(s)
 	}
+}
+
+// same reports whether s says nothing that t did not.
+func (s State) same(t State) bool {
+	return s.Health == t.Health && s.Advice == t.Advice && s.Mount == t.Mount && cause(s.Err) == cause(t.Err)
+}
+
+// cause is the text of an error, without which call met it.
+func cause(err error) string {
+	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	return fmt.Sprint(err)
 }

@@ -45,7 +45,7 @@ const chunkOfEntries = 256
 // run ends the watches of gone, then walks the folders dirs, relative to the root, and all in them if the Folder is
 // recursive. What it can't read is logged and passed over, unless it is the root.
 func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
-	end := walked{events: w.events}
+	end := walked{events: w.events, err: w.identity.Check()}
 	if w.events != nil {
 		for _, dir := range gone {
 			w.events.Remove(dir)
@@ -63,6 +63,9 @@ func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
 		case !errors.Is(err, fs.ErrNotExist):
 			w.troubles.warn(w.o.Log, "subfolder cannot be read, the rest goes on", "subfolder", dir, "err", err)
 		}
+	}
+	if end.err == nil && end.full {
+		end.err = w.identity.Check() // a share that went away left nothing to be found
 	}
 	end.unwatched = w.unwatched
 	return end
@@ -183,8 +186,11 @@ func (f *Folder) prefix() string {
 	return f.root + string(os.PathSeparator)
 }
 
-// rootInfo says what the root is now; an error: it is no readable folder.
+// rootInfo says what the root is now; an error: it is no readable folder, or nothing is mounted there.
 func (f *Folder) rootInfo() (fs.FileInfo, error) {
+	if err := f.identity.Check(); err != nil {
+		return nil, err
+	}
 	d, err := os.Open(f.root)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,10 @@ type Options struct {
 	// the base name at any depth. No Include means all. An Exclude that matches a folder excludes all in it.
 	Include, Exclude []string
 
+	// Mount is the last State.Mount, perhaps of an earlier process: with it a folder whose share is not mounted at the start is
+	// offline, not empty. "": nothing is known.
+	Mount string
+
 	Settle time.Duration // a file must stay unchanged for this long
 	Rescan time.Duration // between full looks at the folder; 0: only at the start and when events call for one
 	Once   bool          // look once, see to it that all that is there settles and is taken, then end
@@ -67,6 +71,7 @@ type State struct {
 	Health Health
 	Err    error  // why; nil for OK
 	Advice string // for a person, perhaps ""
+	Mount  string // the mount point that the root lies below, as Root.Mount: to be kept for Options.Mount
 }
 
 // Health is OK, Offline or RescanOnly.
@@ -84,6 +89,7 @@ func (h Health) String() string { return [...]string{"ok", "offline", "rescan on
 type Folder struct {
 	o                Options
 	root             string // as Root, cleaned
+	identity         *Root
 	include, exclude patterns
 	look             chan struct{} // rung by Look
 	troubles         troubles
@@ -107,7 +113,9 @@ func New(o Options) (*Folder, error) {
 	if o.State == nil {
 		o.State = func(State) {}
 	}
-	return &Folder{o: o, root: filepath.Clean(o.Root), include: include, exclude: exclude, look: make(chan struct{}, 1)}, nil
+	f := &Folder{o: o, root: filepath.Clean(o.Root), include: include, exclude: exclude, look: make(chan struct{}, 1)}
+	f.identity = NewRoot(f.root, o.Mount)
+	return f, nil
 }
 
 // Look asks for a full look at the folder now. It never blocks, and may be called at any time from anywhere.

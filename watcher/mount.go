@@ -1,0 +1,73 @@
+package watcher
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// A Root is a folder that may lie on a share or a disk that comes and goes. It tells the folder from the bare mount point that
+// is left when the share is away. It may be used by several goroutines at once.
+type Root struct {
+	path string
+
+	mu    sync.Mutex
+	mount string
+	found fs.FileInfo // the folder as it was when mount was found out
+}
+
+// NewRoot is the folder at path. mount is what Mount said of it before, perhaps in another process; "": nothing is known.
+func NewRoot(path, mount string) *Root {
+	return &Root{path: filepath.Clean(path), mount: mount}
+}
+
+// Check returns nil if the folder is there and not on a bare mount point: where it once lay below a mount point, something
+// is mounted there, be it another device than before. It mostly costs one stat, and on a share that hangs it hangs.
+func (r *Root) Check() error {
+	info, err := os.Stat(r.path)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return &fs.PathError{Op: "open", Path: r.path, Err: syscall.ENOTDIR}
+	}
+	r.mu.Lock()
+	known, found := r.mount, r.found
+	r.mu.Unlock()
+	if found != nil && os.SameFile(found, info) {
+		return nil
+	}
+	folder, mounts, err := mountPoints(r.path)
+	if err != nil {
+		return err
+	}
+	if known != "" && !slices.Contains(mounts, known) && within(folder, known) {
+		return fmt.Errorf("nothing is mounted at %s", known)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.found, r.mount = info, ""
+	if len(mounts) > 0 {
+		r.mount = mounts[0]
+	}
+	return nil
+}
+
+// Mount is the mount point that the folder lay below when it was last found: the deepest folder of its path, links resolved,
+// that is on another device than its parent. It is "" on the root's own file system, and on Windows, where the path of a
+// drive or share that is away is missing.
+func (r *Root) Mount() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mount
+}
+
+// within reports whether path is dir or lies in it.
+func within(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, string(os.PathSeparator))+string(os.PathSeparator))
+}

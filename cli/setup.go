@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"hotfolder/autoretouch"
+	"hotfolder/config"
+)
+
+const refreshTokenVariable = "AUTORETOUCH_REFRESH_TOKEN"
+
+// config finds and reads the configuration.
+func (a *app) config() (*config.Config, error) {
+	file, err := config.Find(a.configFile, os.Getenv)
+	if err != nil {
+		return nil, usage(err)
+	}
+	c, err := config.Load(file, os.Getenv)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return c, nil
+}
+
+// readyConfig is a configuration with all that an agent needs to run.
+func (a *app) readyConfig() (*config.Config, error) {
+	c, err := a.config()
+	if err == nil {
+		err = c.RequireFolders()
+	}
+	if err == nil {
+		err = c.RequireOrganization()
+	}
+	return c, err
+}
+
+func ledgerFile(c *config.Config) string { return filepath.Join(c.DataDir, "ledger.db") }
+
+// newClient makes the API's client with the login that counts: the environment's before the file's.
+func newClient(c *config.Config) (*autoretouch.Client, error) {
+	login := autoretouch.Credentials(&autoretouch.File{Path: c.Account.CredentialsFile})
+	if token := os.Getenv(refreshTokenVariable); token != "" {
+		login = autoretouch.Given{Refresh: token, Store: &autoretouch.File{Path: filepath.Join(c.DataDir, "given-credentials.json")}}
+	}
+	return newClientWith(c, login)
+}
+
+func newClientWith(c *config.Config, login autoretouch.Credentials) (*autoretouch.Client, error) {
+	client, err := autoretouch.New(autoretouch.Options{
+		URL:          c.API.URL,
+		AuthURL:      c.API.AuthURL,
+		ClientID:     c.API.ClientID,
+		Organization: c.Account.Organization,
+		UserAgent:    fmt.Sprintf("hotfolder/%s (%s/%s)", build().version, runtime.GOOS, runtime.GOARCH),
+		Timeout:      c.API.Timeout,
+		UploadRate:   c.Limits.UploadRate,
+		Credentials:  login,
+		CAFile:       c.API.CAFile,
+	})
+	if err != nil {
+		return nil, usage(err) // its address or certificates, all from the configuration
+	}
+	return client, nil
+}

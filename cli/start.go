@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"hotfolder/agent"
+	"hotfolder/config"
+	"hotfolder/control"
+	"hotfolder/store"
+	"hotfolder/watcher"
+)
+
+// start is an agent to be started.
+type start struct {
+	config *config.Config
+	log    *slog.Logger
+	once   bool
+
+	// beside, unless it is nil, runs beside the agent, which had stood at before. Its ctx ends when the agent has ended.
+	beside func(ctx context.Context, desk agent.Desk, before agent.Status)
+}
+
+// run puts the agent together, runs it until ctx ends or, with once, until it has done what there is to do, and takes it
+// apart in reverse order. It leaves nothing behind: a process may do it twice, at once too with two configurations.
+func (s start) run(ctx context.Context) (err error) {
+	ledger, err := openLedger(s.config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ledger.Close()) }()
+
+	api, err := newClient(s.config)
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+
+	a, err := agent.New(agent.Options{
+		Config: s.config, Ledger: ledger, API: api, Log: s.log, Version: build().version, Once: s.once, Events: watcher.OSEvents,
+	})
+	if err != nil {
+		return usage(err)
+	}
+	before, err := a.Status(ctx)
+	if err != nil {
+		return err
+	}
+
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	during, end := context.WithCancel(context.WithoutCancel(ctx)) // the commands reach the agent while it stops, too
+	defer end()
+	beside.Go(func() { s.serve(during, a) })
+	if s.beside != nil {
+		beside.Go(func() { s.beside(during, a, before) })
+	}
+
+	s.log.Info("hotfolder started", "version", build().version, "config", s.config.File, "folders", len(s.config.Folders))
+	defer s.log.Info("hotfolder stopped")
+	return a.Run(ctx)
+}
+
+func openLedger(c *config.Config) (*store.Ledger, error) {
+	ledger, err := store.Open(ledgerFile(c))
+	if errors.Is(err, store.ErrLocked) {
+		who := "another agent"
+		if pid := control.PID(c.DataDir); pid != 0 {
+			who = fmt.Sprintf("the agent with process id %d", pid)
+		}
+		return nil, fmt.Errorf("%s works with %s already; stop it first, or give this one another data_dir", who, ledgerFile(c))
+	}
+	return ledger, err
+}
+
+// serve answers the commands while the agent runs. The agent does its work without it, too.
+func (s start) serve(ctx context.Context, a *agent.Agent) {
+	server, err := control.Listen(control.Options{
+		Listen: s.config.Dashboard.Listen, DataDir: s.config.DataDir, Desk: a, Log: s.log,
+	})
+	if err != nil {
+		s.log.Warn("status, jobs and retry cannot reach this agent", "err", err)
+		return
+	}
+	if server.Moved != nil {
+		s.log.Warn("the local page is off; choose another dashboard.listen and restart", "err", server.Moved)
+	}
+	if err := server.Serve(ctx); err != nil {
+		s.log.Warn("status, jobs and retry could not reach this agent to the end", "err", err)
+	}
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hotfolder/agent"
+	"hotfolder/config"
+)
+
+func (a *app) status() *cobra.Command {
+	var asJSON, watch bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show the counts by folder and state, and what is wrong now",
+		Long:  "Status asks the running agent; when none runs, it reads the ledger.",
+		Example: `  hotfolder status
+  hotfolder status --watch
+  hotfolder status --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := a.config()
+			if err != nil {
+				return err
+			}
+			if watch {
+				return a.watchStatus(c.Context(), cfg)
+			}
+			return a.printStatus(c.Context(), cfg, a.printer(asJSON))
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	c.Flags().BoolVar(&watch, "watch", false, "show it again every 2 seconds, until Ctrl-C")
+	c.MarkFlagsMutuallyExclusive("json", "watch")
+	return c
+}
+
+func (a *app) printStatus(ctx context.Context, c *config.Config, p printer) error {
+	return withDesk(ctx, c, false, func(desk agent.Desk) error {
+		s, err := desk.Status(ctx)
+		if err != nil {
+			return err
+		}
+		return p.status(s)
+	})
+}
+
+// watchStatus shows the status until ctx ends, the agent's or, while it does not run, the ledger's. What goes wrong is shown in
+// its place.
+func (a *app) watchStatus(ctx context.Context, c *config.Config) error {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		var page bytes.Buffer
+		err := a.printStatus(ctx, c, &textPrinter{out: &page, colours: hasColours(a.out)})
+		if ctx.Err() != nil {
+			return nil
+		}
+		for _, line := range explain(err) {
+			page.WriteString(line + "\n")
+		}
+		if hasColours(a.out) {
+			_, err = a.out.Write(append([]byte("\x1b[H\x1b[2J"), page.Bytes()...))
+		} else {
+			_, err = a.out.Write(append(page.Bytes(), '\n'))
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rooms is DESIGN.md's plan of the house: each room, and the other rooms that it may lean on, directly or through another one,
+// with what for. What is not here may not be; a room that is not here may not exist.
+var rooms = map[string]map[string]string{
+	"hotfolder": {
+		"cli":         "hands it the arguments",
+		"control":     "through cli",
+		"agent":       "through cli",
+		"config":      "through cli",
+		"store":       "through cli",
+		"watcher":     "through cli",
+		"autoretouch": "through cli",
+		"sandbox":     "through cli",
+		"installer":   "through cli",
+	},
+	"cli": {
+		"control":     "status, jobs and retry reach a running agent",
+		"agent":       "run starts it, the other commands speak its Desk",
+		"config":      "every command begins with it",
+		"store":       "opened here and handed to the agent",
+		"watcher":     "the OS's file events are chosen here and handed to the agent",
+		"autoretouch": "made here and handed to the agent; login, organizations, workflows, balance",
+		"sandbox":     "the commands sandbox and demo",
+		"installer":   "the command service",
+	},
+	"control": {
+		"agent":       "serves its Desk",
+		"config":      "through agent",
+		"store":       "jobs and filters on the wire",
+		"watcher":     "through agent",
+		"autoretouch": "through agent",
+	},
+	"agent": {
+		"autoretouch": "the API's calls and their errors",
+		"store":       "the ledger is the queue",
+		"watcher":     "says which files are ready",
+		"config":      "what to do with each folder",
+	},
+	"autoretouch": {}, // knows no folders and no ledger, so that it is a client for anyone
+	"store":       {}, // outlives any API and any configuration
+	"watcher":     {}, // is told by functions what is known and who takes a file
+	"config":      {}, // describes the others without knowing them
+	"sandbox":     {}, // a judge of the client must not share its code
+	"installer":   {}, // knows a program and its arguments, not what they do
+}
+
+// owners are the dependencies that are one room's business: who else needs what they do asks that room.
+var owners = map[string]struct{ room, why string }{
+	"go.etcd.io/bbolt":                 {"store", "nobody else knows how the ledger lies on disk"},
+	"github.com/fsnotify/fsnotify":     {"watcher", "events are hints, and only the watcher knows how to take them"},
+	"golang.org/x/oauth2":              {"autoretouch", "tokens are renewed in one place"},
+	"github.com/kardianos/service":     {"installer", "one room speaks to service managers"},
+	"github.com/spf13/cobra":           {"cli", "flags end there"},
+	"github.com/vbauerster/mpb/v8":     {"cli", "progress is shown, not made"},
+	"gopkg.in/natefinch/lumberjack.v2": {"cli", "where the log goes is chosen once"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func TestArrows(t *testing.T) {
+	for _, p := range list(t) {
+		room, in := roomOf(p.ImportPath)
+		may, known := rooms[room]
+		if !in || !known {
+			t.Errorf("%s is in no room of DESIGN.md's plan; add the room there and here, with its arrows", p.ImportPath)
+			continue
+		}
+		for _, dep := range p.Deps {
+			if other, in := roomOf(dep); in && other != room && may[other] == "" {
+				t.Errorf("%s leans on %s, which DESIGN.md's plan does not allow: pass in what it needs", room, other)
+			}
+		}
+		for _, dep := range p.Imports {
+			for path, owner := range owners {
+				if (dep == path || strings.HasPrefix(dep, path+"/")) && room != owner.room {
+					t.Errorf("%s imports %s, the business of %s: %s", room, dep, owner.room, owner.why)
+				}
+			}
+		}
+	}
+}
+
+// list returns the module's packages with all they are built from.
+func list(t *testing.T) (packages []listed) {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v %s", err, stderrOf(err))
+	}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func stderrOf(err error) []byte {
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		return e.Stderr
+	}
+	return nil
+}
+
+// roomOf tells in which room a package lies, if it is the module's own.
+func roomOf(path string) (room string, in bool) {
+	rest, in := strings.CutPrefix(path+"/", "hotfolder/")
+	room, _, _ = strings.Cut(rest, "/")
+	if in && room == "" {
+		room = "hotfolder"
+	}
+	return room, in
+}

@@ -32,18 +32,18 @@ func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	w := newReply(req, cancel)
+	w, body := newReply(req, cancel), r.Body // the handler may put another in its place
 	err = t.server.spawn(func() {
 		stopWithServer := context.AfterFunc(t.server.ctx, func() { cancel(errClosed) })
 		stopWithCtx := context.AfterFunc(ctx, func() {
-			r.Body.Close()
+			body.Close()
 			w.pipe.CloseWithError(context.Cause(ctx))
 		})
 		defer func() {
 			stopWithCtx()
 			stopWithServer()
 			cancel(nil)
-			r.Body.Close()
+			body.Close()
 		}()
 		w.finish(serve(t.server.handler, w, r))
 	})

@@ -22,6 +22,7 @@ var rooms = map[string]map[string]string{
 		"autoretouch": "through cli",
 		"sandbox":     "through cli",
 		"installer":   "through cli",
+		"testdata":    "through cli",
 	},
 	"cli": {
 		"control":     "status, jobs and retry reach a running agent",
@@ -32,6 +33,7 @@ var rooms = map[string]map[string]string{
 		"autoretouch": "made here and handed to the agent; login, organizations, workflows, balance",
 		"sandbox":     "the commands sandbox and demo",
 		"installer":   "the command service",
+		"testdata":    "the demo's photographs",
 	},
 	"control": {
 		"agent":       "serves its Desk",
@@ -52,6 +54,10 @@ var rooms = map[string]map[string]string{
 	"config":      {}, // describes the others without knowing them
 	"sandbox":     {}, // a judge of the client must not share its code
 	"installer":   {}, // knows a program and its arguments, not what they do
+	"internal": { // programs that measure the whole; nothing leans on them
+		"autoretouch": "the floor makes the same calls",
+		"sandbox":     "what is measured against",
+	},
 }
 
 // owners are the dependencies that are one room's business: who else needs what they do asks that room.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -82,8 +83,10 @@ func (s *Server) deviceCode(w http.ResponseWriter, r *http.Request) error {
 		return badOAuth("scope must hold %s", Scope)
 	}
 	code, user := secret(), userCode()
+	now := time.Now()
 	s.mu.Lock()
-	s.devices[code] = &device{userCode: user, expires: time.Now().Add(deviceLife), interval: deviceInterval}
+	maps.DeleteFunc(s.devices, func(_ string, d *device) bool { return now.After(d.expires.Add(time.Hour)) })
+	s.devices[code] = &device{userCode: user, expires: now.Add(deviceLife), interval: deviceInterval}
 	s.mu.Unlock()
 
 	at := "http://" + r.Host + "/activate"
@@ -133,11 +136,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) grant(w http.ResponseWriter, refresh string) error {
 	access, now := secret(), time.Now()
 	s.mu.Lock()
-	for old, t := range s.tokens {
-		if now.After(t.expires) {
-			delete(s.tokens, old)
-		}
-	}
+	maps.DeleteFunc(s.tokens, func(_ string, t *accessToken) bool { return now.After(t.expires) })
 	s.tokens[access] = &accessToken{expires: now.Add(s.opts.TokenLife)}
 	s.mu.Unlock()
 	answer := map[string]any{

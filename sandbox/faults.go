@@ -256,7 +256,7 @@ type bentBody struct {
 func (b *bentBody) WriteHeader(status int) {
 	length, _ := strconv.ParseInt(b.Header().Get("Content-Length"), 10, 64)
 	b.left = length / 2
-	if b.how == truncated {
+	if b.how == truncated && length > 0 {
 		b.Header().Set("Content-Length", strconv.FormatInt(b.left, 10))
 	}
 	b.ResponseWriter.WriteHeader(status)

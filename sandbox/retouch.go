@@ -82,14 +82,14 @@ func decode(in *storedImage) (image.Image, orientation, error) {
 		return nil, upright, err
 	}
 	defer body.Close()
-	buffered := bufio.NewReaderSize(body, exifWithin)
-	turn := upright
-	if in.contentType == "image/jpeg" {
+	r, turn := io.Reader(body), upright
+	if in.contentType == "image/jpeg" { // a TIFF is better read from the file, where its decoder can jump about
+		buffered := bufio.NewReaderSize(body, exifWithin)
 		head, _ := buffered.Peek(exifWithin) // as much as there is
-		turn = orientationOf(head)
+		r, turn = buffered, orientationOf(head)
 	}
 	c, _ := codecOf(in.contentType)
-	img, err := c.decode(buffered)
+	img, err := c.decode(r)
 	return img, turn, err
 }
 

@@ -10,12 +10,14 @@
 //   - Lists show the newest first; a limit above 50 means 50.
 //   - The image download wants the name of one of the content's uploads or results in its path, otherwise 404.
 //   - retry and feedback answer 204.
+//   - OAuth refusals have Auth0's status codes: 403 for pending, denied, expired and invalid_grant, 429 for slow_down.
 //
 // The account and the auth server share one handler; the paths do not collide. Paths below /_sandbox are the sandbox's own
 // (books, faults, credits, tokens; see admin.go), without a login, and for loopback clients only.
 //
-// Read sandbox.go (the server and its routes), then auth.go, account.go, upload.go, executions.go, process.go (an
-// execution's life), retouch.go (the image work), results.go, webhooks.go, faults.go, books.go, transport.go (no socket).
+// Read sandbox.go (the server), routes.go (its endpoints), then auth.go, account.go, upload.go, executions.go, process.go
+// (an execution's life), retouch.go and cutout.go (the image work), passthrough.go (none), results.go, webhooks.go,
+// faults.go, books.go, transport.go (no socket).
 package sandbox
 
 import (
@@ -36,7 +38,7 @@ import (
 
 // Options of a Server. The zero value is a working sandbox without credits.
 type Options struct {
-	Dir         string            // where uploads and results are kept; "": a temporary folder, removed by Close
+	Dir         string            // where uploads and results are kept, made if need be; "": a temporary one, removed by Close
 	Workers     int               // pictures worked on at once; 0: one a processor
 	Processing  time.Duration     // the least time from start to end of an execution; holds up no worker
 	Credits     int               // balance of Organization at the start
@@ -133,7 +135,11 @@ func makeDir(dir string) (string, error) {
 	if dir == "" {
 		return os.MkdirTemp("", "autoretouch-sandbox-")
 	}
-	return filepath.Abs(dir)
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.MkdirAll(dir, 0o755)
 }
 
 // Handler serves the API and the auth server.

@@ -99,3 +99,12 @@ func (s *Server) complete(e *execution, result *storedImage, name string) {
 	}
 	s.setStatusLocked(e, StatusCompleted)
 }
+
+// setStatusLocked is the only place where a status changes.
+func (s *Server) setStatusLocked(e *execution, status string) {
+	e.Status = status
+	e.history = append(e.history, statusChange{time.Now(), status})
+	close(e.changed)
+	e.changed = make(chan struct{})
+	s.announceLocked(e)
+}

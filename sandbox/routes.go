@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -157,6 +158,22 @@ func writeBody(w http.ResponseWriter, status int, contentType string, body []byt
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = bytes.NewReader(body).WriteTo(w)
+	return nil
+}
+
+// maxBody is the largest JSON body in bytes.
+const maxBody = 1 << 20
+
+// readJSON reads exactly one JSON document without unknown fields.
+func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return refusef(http.StatusBadRequest, "JSON parse error: %v", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return refusef(http.StatusBadRequest, "JSON parse error: more than one document")
+	}
 	return nil
 }
 

@@ -15,7 +15,7 @@
 // The account and the auth server share one handler; the paths do not collide. Paths below /_sandbox are the sandbox's own
 // (books, faults, credits, tokens; see admin.go), without a login, and for loopback clients only.
 //
-// Read sandbox.go (the server), routes.go (its endpoints), then auth.go, account.go, upload.go, executions.go, process.go
+// Read sandbox.go (the server), routes.go (its endpoints), then auth.go, activate.go, account.go, upload.go, create.go, executions.go, process.go
 // (an execution's life), retouch.go and cutout.go (the image work), passthrough.go (none), results.go, webhooks.go,
 // faults.go, books.go, transport.go (no socket).
 package sandbox

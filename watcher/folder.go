@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -27,16 +28,19 @@ type owner struct {
 	beside sync.WaitGroup  // all other goroutines
 
 	candidates candidates
+	takers     []*caller
 	toLook     chan sighting
 	looked     chan outcome
 
 	root      fs.FileInfo // nil: it is not there
 	last      fs.FileInfo // what it was when it was there last
 	rootErr   error       // why
+	checker   *caller
 	checking  bool
 	checkNext time.Time
 	checked   chan check
 
+	walker   *caller
 	walking  bool
 	stopWalk context.CancelFunc
 	walkNext time.Time // of the root; zero: none
@@ -52,7 +56,8 @@ type owner struct {
 	eventsErr  error  // why the folder is not wholly watched
 	eventsNext time.Time
 
-	told *State
+	silent error // why the folder seems offline, though it may be there; nil: it answers
+	told   *State
 }
 
 // check is what a look at the root showed.
@@ -61,14 +66,17 @@ type check struct {
 	err  error
 }
 
-// Run watches until ctx ends, then returns nil after its last goroutine, and its last Take, ended. With Once it returns
-// nil when all is taken, or why the folder can't be looked at. Run may be called once at a time.
+// Run watches until ctx ends, then returns nil after its last goroutine, and its last Take, ended. Those that hang for five
+// seconds more are left behind: a call to the file system of a share that is gone can't be ended. With Once it returns nil
+// when all is taken, or why the folder can't be looked at. Run may be called once at a time.
 func (f *Folder) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &owner{
 		Folder:     f,
 		ctx:        ctx,
 		candidates: candidates{byPath: make(map[string]*candidate)},
+		checker:    &caller{fault: f.fault},
+		walker:     &caller{fault: f.fault},
 		toLook:     make(chan sighting),
 		looked:     make(chan outcome),
 		checked:    make(chan check),
@@ -78,21 +86,23 @@ func (f *Folder) Run(ctx context.Context) error {
 		found:      make(chan sighting),
 		walked:     make(chan walked),
 	}
-	defer w.beside.Wait()
+	defer w.end()
 	defer w.closeEvents()
 	defer cancel()
 	for range f.o.Takers {
-		w.beside.Go(w.taker)
+		c := &caller{fault: f.fault}
+		w.takers = append(w.takers, c)
+		w.beside.Go(func() { w.taker(c) })
 	}
 	return w.loop()
 }
 
 // taker looks at files, and has those that are ready taken.
-func (w *owner) taker() {
+func (w *owner) taker(c *caller) {
 	for {
 		select {
 		case s := <-w.toLook:
-			deliver(w.ctx, w.looked, w.lookAt(w.ctx, s))
+			deliver(w.ctx, w.looked, w.lookAt(w.ctx, c, s))
 		case <-w.ctx.Done():
 			return
 		}
@@ -141,6 +151,7 @@ func (w *owner) loop() error {
 			w.walkNow()
 		case <-timer.C:
 		}
+		w.listen(time.Now())
 	}
 }
 
@@ -149,13 +160,14 @@ func (w *owner) ended() (end bool, err error) {
 	if !w.o.Once {
 		return false, nil
 	}
+	err = cmp.Or(w.rootErr, w.silent)
 	idle := w.complete && !w.walking && w.walkNext.IsZero() && len(w.fresh) == 0 && len(w.candidates.byPath) == 0
-	return w.rootErr != nil || idle, w.rootErr
+	return err != nil || idle, err
 }
 
-// next is when something is due by the clock.
+// next is when something is due by the clock: at the latest when the root is, even if the last check of it hangs.
 func (w *owner) next(now time.Time) time.Time {
-	next := now.Add(time.Hour)
+	next := now.Add(w.rootInterval())
 	earlier := func(t time.Time) {
 		if t.After(now) && t.Before(next) {
 			next = t

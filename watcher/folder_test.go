@@ -29,6 +29,7 @@ type studio struct {
 	root  string
 	o     watcher.Options
 	start time.Time
+	fault func(op, path string) error // of each call to the file system; nil: none
 	log   strings.Builder
 
 	folder *watcher.Folder
@@ -107,12 +108,14 @@ func (s *studio) open() {
 	var err error
 	s.folder, err = watcher.New(s.o)
 	must(s.t, err)
+	s.folder.Fault(s.fault)
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go func() { s.ended <- s.folder.Run(ctx) }()
 }
 
 func (s *studio) close() {
+	s.t.Helper()
 	s.stop()
 	if err := <-s.ended; err != nil {
 		s.t.Errorf("Run: %v", err)

@@ -11,6 +11,9 @@ import (
 // openFlags keep a link or a pipe that took a file's place from being followed or waited for.
 const openFlags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
 
+// dirFlags are openFlags for a folder.
+const dirFlags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_DIRECTORY
+
 // localFileSystems are those whose leases tell the truth. NFS and SMB refuse a lease for reasons of their own, so a file there
 // would seem to be written for ever.
 var localFileSystems = map[uint32]bool{

@@ -9,7 +9,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-const openFlags = os.O_RDONLY
+const (
+	openFlags = os.O_RDONLY
+	dirFlags  = os.O_RDONLY
+)
 
 // held reports whether another program has the file open for writing: then it can't be opened for reading alone. The
 // handle is closed at once, since it keeps writers out.

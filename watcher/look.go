@@ -1,11 +1,11 @@
 package watcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
-	"syscall"
 	"time"
 )
 
@@ -30,13 +30,15 @@ type outcome struct {
 }
 
 // lookAt looks at a file that was seen before (or not: its at is zero), and has it taken if it is ready.
-func (f *Folder) lookAt(ctx context.Context, seen sighting) outcome {
-	now := time.Now()
-	info, err := os.Lstat(f.osPath(seen.path))
-	if err != nil {
-		return f.unseen(seen, err)
-	}
+func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
+	var info fs.FileInfo
+	now, name := time.Now(), f.osPath(seen.path)
+	err := c.call("stat", name, func() (err error) { info, err = os.Lstat(name); return err })
 	switch {
+	case ctx.Err() != nil: // Run may have ended while the call hung
+		return outcome{seen, refused, ctx.Err()}
+	case err != nil:
+		return f.unseen(c, seen, err)
 	case info.IsDir():
 		if !f.o.Recursive || hiddenByOS(info) {
 			return outcome{seen, done, nil}
@@ -55,12 +57,15 @@ func (f *Folder) lookAt(ctx context.Context, seen sighting) outcome {
 	case now.Sub(seen.at) < f.o.Settle:
 		return outcome{is, settling, nil}
 	}
-	whole, held := f.check(is)
+	whole, held := isWhole(c, name, is.size)
 	if held || !whole && now.Sub(is.at) < f.cutShortAfter() {
 		return outcome{is, unready, nil}
 	}
-	if err := f.identity.Check(); err != nil {
+	if err := c.call("root", f.root, f.identity.Check); err != nil {
 		return outcome{is, rootLost, err}
+	}
+	if ctx.Err() != nil {
+		return outcome{is, refused, ctx.Err()}
 	}
 	if err := f.o.Take(ctx, File{is.path, is.size, is.modTime, whole}); err != nil {
 		return outcome{is, refused, err}
@@ -69,34 +74,69 @@ func (f *Folder) lookAt(ctx context.Context, seen sighting) outcome {
 }
 
 // unseen tells a file that is gone from one that can't be reached, and from a root that is gone.
-func (f *Folder) unseen(seen sighting, err error) outcome {
-	if _, err := f.rootInfo(); err != nil {
+func (f *Folder) unseen(c *caller, seen sighting, err error) outcome {
+	if _, err := f.rootInfo(c); err != nil {
 		return outcome{seen, rootLost, err}
 	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	if vanished(err) {
 		return outcome{seen, done, nil}
 	}
 	return outcome{seen, refused, err}
 }
 
-// check reports whether a file's picture is whole, and whether another program holds the file for writing. A
+// isWhole reports whether a file's picture is whole, and whether another program holds the file for writing. A
 // file without any picture is as whole as it will be. One that can't be read is not whole: it may be readable soon.
-func (f *Folder) check(s sighting) (whole, isHeld bool) {
-	name := f.osPath(s.path)
-	file, err := os.OpenFile(name, openFlags, 0)
+func isWhole(c *caller, name string, size int64) (whole, isHeld bool) {
+	file := &patientFile{caller: c}
+	err := c.call("open", name, func() (err error) {
+		if file.File, err = Open(name); err == nil {
+			isHeld = held(name, file.File)
+		}
+		return err
+	})
 	if err != nil {
 		return false, sharingViolation(err)
 	}
 	defer file.Close()
-	if held(name, file) {
+	if isHeld {
 		return false, true
 	}
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return false, false
-	}
-	p, err := Inspect(file, s.size)
+	p, err := Inspect(file, size)
 	return err == nil && p.Whole, false
 }
+
+// A patientFile is read by a caller.
+type patientFile struct {
+	*os.File
+	caller *caller
+}
+
+func (f *patientFile) ReadAt(b []byte, off int64) (n int, err error) {
+	err = f.caller.call("read", f.Name(), func() (err error) { n, err = f.File.ReadAt(b, off); return err })
+	return n, err
+}
+
+// Open opens a regular file for reading. It follows no link, and never waits for a pipe or a device that took a file's place.
+func Open(name string) (*os.File, error) {
+	before, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errNotRegular}
+	}
+	file, err := os.OpenFile(name, openFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || !os.SameFile(before, info) {
+		file.Close()
+		return nil, &fs.PathError{Op: "open", Path: name, Err: cmp.Or(err, ErrChanged)}
+	}
+	return file, nil
+}
+
+var errNotRegular = errors.New("not a regular file")
 
 // cutShortAfter is how long a file may stay empty, cut short or unreadable until it is taken nevertheless.
 func (f *Folder) cutShortAfter() time.Duration {

@@ -26,7 +26,7 @@ func (w *owner) startWalk(now time.Time) {
 	w.walking, w.missed = true, false
 	ctx, cancel := context.WithCancel(w.ctx)
 	w.stopWalk = cancel
-	walk := &walk{Folder: w.Folder, events: w.events, found: w.found}
+	walk := &walk{Folder: w.Folder, caller: w.walker, events: w.events, found: w.found}
 	w.beside.Go(func() {
 		defer cancel()
 		deliver(w.ctx, w.walked, walk.run(ctx, gone, dirs))

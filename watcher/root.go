@@ -15,7 +15,7 @@ func (w *owner) startCheck(now time.Time) {
 	}
 	w.checking = true
 	w.beside.Go(func() {
-		info, err := w.rootInfo()
+		info, err := w.rootInfo(w.checker)
 		deliver(w.ctx, w.checked, check{info, err})
 	})
 }
@@ -64,8 +64,13 @@ func (w *owner) offline(err error) {
 
 // tell reports the folder's state if it is another one than before.
 func (w *owner) tell() {
+	if w.root == nil && w.rootErr == nil && w.silent == nil {
+		return // nothing is known yet
+	}
 	s := State{Health: OK, Mount: w.identity.Mount()}
 	switch {
+	case w.silent != nil:
+		s.Health, s.Err = Offline, w.silent
 	case w.rootErr != nil:
 		s.Health, s.Err = Offline, w.rootErr
 	case w.eventsErr != nil:

@@ -25,6 +25,7 @@ type sighting struct {
 // receiver has no room, so that a folder may hold any number of files.
 type walk struct {
 	*Folder
+	caller *caller
 	events Events // that the folders found are to be watched by; nil: none
 	found  chan<- sighting
 
@@ -45,7 +46,7 @@ const chunkOfEntries = 256
 // run ends the watches of gone, then walks the folders dirs, relative to the root, and all in them if the Folder is
 // recursive. What it can't read is logged and passed over, unless it is the root.
 func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
-	end := walked{events: w.events, err: w.identity.Check()}
+	end := walked{events: w.events, err: w.checkRoot()}
 	if w.events != nil {
 		for _, dir := range gone {
 			w.events.Remove(dir)
@@ -60,12 +61,12 @@ func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
 		case err == nil:
 		case ctx.Err() != nil || dir == ".":
 			end.err = cmp.Or(ctx.Err(), err)
-		case !errors.Is(err, fs.ErrNotExist):
+		case !vanished(err):
 			w.troubles.warn(w.o.Log, "subfolder cannot be read, the rest goes on", "subfolder", dir, "err", err)
 		}
 	}
 	if end.err == nil && end.full {
-		end.err = w.identity.Check() // a share that went away left nothing to be found
+		end.err = w.checkRoot() // a share that went away left nothing to be found
 	}
 	end.unwatched = w.unwatched
 	return end
@@ -76,13 +77,14 @@ func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
 func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error) {
 	name := w.osPath(dir)
 	w.watch(dir, name)
-	d, err := os.Open(name)
+	d, err := w.open(dir, name)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
 	for ctx.Err() == nil {
-		entries, err := d.ReadDir(chunkOfEntries)
+		var entries []fs.DirEntry
+		err := w.caller.call("read", name, func() (err error) { entries, err = d.ReadDir(chunkOfEntries); return err })
 		for _, e := range entries {
 			rel := e.Name()
 			if dir != "." {
@@ -94,7 +96,7 @@ func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error)
 					sub = append(sub, rel)
 				}
 			case e.Type().IsRegular():
-				if !w.file(ctx, rel, e) {
+				if !w.file(ctx, d, rel, e) {
 					return nil, ctx.Err()
 				}
 			}
@@ -109,12 +111,24 @@ func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error)
 	return nil, ctx.Err()
 }
 
+// open opens a folder. Only the root may be a link.
+func (w *walk) open(dir, name string) (d *os.File, err error) {
+	flags := dirFlags
+	if dir == "." {
+		flags = os.O_RDONLY
+	}
+	err = w.caller.call("open", name, func() (err error) { d, err = os.OpenFile(name, flags, 0); return err })
+	return d, err
+}
+
+func (w *walk) checkRoot() error { return w.caller.call("root", w.root, w.identity.Check) }
+
 // watch has a folder watched, unless there are no events (any more).
 func (w *walk) watch(dir, name string) {
 	if w.events == nil || w.unwatched != nil {
 		return
 	}
-	err := w.events.Add(name)
+	err := w.caller.call("watch", name, func() error { return w.events.Add(name) })
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission): // reading it will tell
 	case dir == ".", atLimit(err):
@@ -125,19 +139,24 @@ func (w *walk) watch(dir, name string) {
 }
 
 // file sends a file if it is wanted and not known; false: ctx ended.
-func (w *walk) file(ctx context.Context, rel string, e fs.DirEntry) bool {
+func (w *walk) file(ctx context.Context, d *os.File, rel string, e fs.DirEntry) bool {
 	if !w.wantsFile(rel) {
 		return true
 	}
-	info, err := e.Info()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	is, ours := sighting{path: rel}, false
+	err := w.caller.call("stat", rel, func() (err error) { is.size, is.modTime, ours, err = statIn(d, e); return err })
+	if ctx.Err() != nil { // Run may have ended while the call hung
+		return false
+	}
+	if err != nil && !vanished(err) {
 		w.troubles.warn(w.o.Log, "file cannot be looked at, the rest goes on", "file", rel, "err", err)
 	}
-	if err != nil || hiddenByOS(info) || w.o.Known(rel, info.Size(), info.ModTime()) {
+	if err != nil || !ours || w.o.Known(rel, is.size, is.modTime) {
 		return true
 	}
+	is.at = time.Now()
 	select {
-	case w.found <- sighting{rel, info.Size(), info.ModTime(), time.Now()}:
+	case w.found <- is:
 		return true
 	case <-ctx.Done():
 		return false
@@ -145,11 +164,7 @@ func (w *walk) file(ctx context.Context, rel string, e fs.DirEntry) bool {
 }
 
 func (f *Folder) wantsFolder(rel string, e fs.DirEntry) bool {
-	if !f.o.Recursive || !f.wants(rel) {
-		return false
-	}
-	info, err := e.Info()
-	return err != nil || !hiddenByOS(info) // an error: reading it will tell
+	return f.o.Recursive && f.wants(rel) && !hiddenFolder(e)
 }
 
 func (f *Folder) wantsFile(rel string) bool {
@@ -187,17 +202,21 @@ func (f *Folder) prefix() string {
 }
 
 // rootInfo says what the root is now; an error: it is no readable folder, or nothing is mounted there.
-func (f *Folder) rootInfo() (fs.FileInfo, error) {
-	if err := f.identity.Check(); err != nil {
-		return nil, err
-	}
-	d, err := os.Open(f.root)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	if _, err := d.ReadDir(1); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return d.Stat()
+func (f *Folder) rootInfo(c *caller) (info fs.FileInfo, err error) {
+	err = c.call("root", f.root, func() error {
+		if err := f.identity.Check(); err != nil {
+			return err
+		}
+		d, err := os.Open(f.root)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		if _, err := d.ReadDir(1); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		info, err = d.Stat()
+		return err
+	})
+	return info, err
 }

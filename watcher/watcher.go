@@ -93,6 +93,7 @@ type Folder struct {
 	include, exclude patterns
 	look             chan struct{} // rung by Look
 	troubles         troubles
+	fault            func(op, path string) error // for tests: see caller
 }
 
 // New checks the patterns of o. It starts nothing.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"golang.org/x/image/draw"
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
@@ -30,7 +29,7 @@ type beforeAfter struct {
 // The contact sheet's measures in pixels and its colours.
 const (
 	sheetMargin  = 40
-	sheetHeader  = 96 // title and column heads
+	sheetHeader  = 110 // title and column heads
 	frameWidth   = 330
 	frameHeight  = 236
 	frameGap     = 12 // between before and after
@@ -45,9 +44,9 @@ var (
 	faint = color.RGBA{0x80, 0x7d, 0x76, 0xff}
 )
 
-// contactSheet draws the pairs side by side, before on the left and after on the right, in one column or two.
-// It holds one of the pictures at a time.
-func contactSheet(title string, pairs []beforeAfter) (image.Image, error) {
+// contactSheet draws each pair side by side, before on the left and after on the right, in one column or two of pairs.
+// It holds one picture at a time.
+func contactSheet(title, subtitle string, pairs []beforeAfter) (image.Image, error) {
 	columns := min(2, max(1, len(pairs)))
 	rows := (len(pairs) + columns - 1) / columns
 	const pairWidth = 2*frameWidth + frameGap
@@ -57,7 +56,8 @@ func contactSheet(title string, pairs []beforeAfter) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.write(s.title, ink, sheetMargin, sheetMargin+24, s.Rect.Dx()-2*sheetMargin, title)
+	s.write(s.title, ink, sheetMargin, sheetMargin+22, s.Rect.Dx()-2*sheetMargin, title)
+	s.write(s.text, faint, sheetMargin, sheetMargin+48, s.Rect.Dx()-2*sheetMargin, subtitle)
 	for i := range columns {
 		x := sheetMargin + i*(pairWidth+columnGap)
 		s.write(s.text, faint, x, sheetMargin+sheetHeader-14, frameWidth, "Before")
@@ -121,11 +121,11 @@ func (s *sheet) picture(x, y int, file, label string) error {
 	return nil
 }
 
-// fit returns the largest place of the size's proportions in the middle of the frame.
-func fit(size image.Point, frame image.Rectangle) image.Rectangle {
-	w, h := frame.Dx(), size.Y*frame.Dx()/size.X
+// fit returns the largest place of the picture's proportions in the middle of the frame.
+func fit(picture image.Point, frame image.Rectangle) image.Rectangle {
+	w, h := frame.Dx(), picture.Y*frame.Dx()/picture.X
 	if h > frame.Dy() {
-		w, h = size.X*frame.Dy()/size.Y, frame.Dy()
+		w, h = picture.X*frame.Dy()/picture.Y, frame.Dy()
 	}
 	w, h = max(w, 1), max(h, 1)
 	corner := frame.Min.Add(image.Pt((frame.Dx()-w)/2, (frame.Dy()-h)/2))
@@ -184,5 +184,5 @@ func describe(file string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", file, err)
 	}
-	return fmt.Sprintf("%d × %d %s, %s", c.Width, c.Height, strings.ToUpper(format), humanize.Bytes(uint64(info.Size()))), nil
+	return fmt.Sprintf("%d × %d %s, %s", c.Width, c.Height, strings.ToUpper(format), size(info.Size())), nil
 }

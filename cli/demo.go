@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"os"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,11 +35,14 @@ folder's output, and beside it a picture that shows each photograph before and a
   hotfolder demo --keep    # goes on watching: drop pictures of your own`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if d.folder, err = openDemoFolder(dir); err != nil {
-				return err
-			}
 			d.out = cmd.OutOrStdout()
-			return d.run(cmd.Context())
+			if d.folder, err = openDemoFolder(dir); err == nil {
+				err = d.run(cmd.Context())
+			}
+			if err != nil {
+				return fmt.Errorf("demo: %w", err)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "hotfolder-demo", "the demo's `folder`; an earlier demo in it is replaced")
@@ -60,15 +64,15 @@ type demo struct {
 func (d *demo) run(ctx context.Context) (err error) {
 	port, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	defer port.Close()
 	if d.cfg, err = d.folder.configure("http://" + port.Addr().String()); err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	box, err := sandbox.New(sandbox.Options{Dir: d.folder.sandbox(), Credits: 1000, Processing: 700 * time.Millisecond})
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, box.Close()) }()
 	defer serve(port, box.Handler())()
@@ -91,47 +95,43 @@ func serve(port net.Listener, handler http.Handler) (stop func()) {
 
 // login connects to the sandbox as `hotfolder login` does to AutoRetouch.
 func (d *demo) login(ctx context.Context, refresh string) error {
-	credentials := &autoretouch.File{Path: d.cfg.Account.CredentialsFile}
-	api, err := autoretouch.New(autoretouch.Options{
-		URL: d.cfg.API.URL, AuthURL: d.cfg.API.AuthURL, ClientID: d.cfg.API.ClientID,
-		Organization: d.cfg.Account.Organization, UserAgent: "hotfolder-demo", Credentials: credentials,
-	})
+	api, err := newClientWith(d.cfg, &autoretouch.File{Path: d.cfg.Account.CredentialsFile})
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	defer api.Close()
 	if err := api.LoginWithRefreshToken(ctx, refresh); err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	d.api = api
 	return d.runAgent(ctx)
 }
 
-// runAgent runs the agent while the demo is shown.
+// runAgent runs the agent while the demo is shown. It is the agent of `hotfolder run`, but for the login: one that the
+// environment gives is for AutoRetouch.
 func (d *demo) runAgent(ctx context.Context) (err error) {
-	log, err := os.Create(d.folder.log())
+	ledger, err := openLedger(d.cfg)
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
-	}
-	defer log.Close()
-	ledger, err := store.Open(d.folder.ledger())
-	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
+	log, file := openLog(d.cfg, true, nil)
+	defer file.Close()
 	a, err := agent.New(agent.Options{
-		Config: d.cfg, Ledger: ledger, API: d.api, Events: watcher.OSEvents, Version: "demo",
-		Log: slog.New(slog.NewTextHandler(log, nil)),
+		Config: d.cfg, Ledger: ledger, API: d.api, Log: log, Version: build().version, Events: watcher.OSEvents,
 	})
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	running, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(running) }()
+	var wg sync.WaitGroup
+	wg.Go(func() { start{config: d.cfg, log: log}.serve(running, a) })
+	var ran error
+	wg.Go(func() { ran = a.Run(running) })
 	err = d.show(ctx, a)
 	stop()
-	return errors.Join(err, <-ended)
+	wg.Wait()
+	return errors.Join(err, ran)
 }
 
 // show drops the photographs, tells how they fare and what came out.
@@ -169,24 +169,25 @@ func (d *demo) dropAndWait(ctx context.Context, news *news) ([]store.Job, error)
 	for toDrop, began := demoSamples, time.Now(); ; {
 		if len(toDrop) > 0 {
 			if err := d.folder.drop(toDrop[0]); err != nil {
-				return nil, fmt.Errorf("demo: %w", err)
+				return nil, err
 			}
 			toDrop = toDrop[1:]
 		}
 		jobs, err := news.tell(ctx, show.step)
 		if err != nil {
-			return nil, fmt.Errorf("demo: %w", err)
+			return nil, err
 		}
 		if samplesDone(jobs) {
+			slices.SortFunc(jobs, func(a, b store.Job) int { return strings.Compare(demoName(a), demoName(b)) })
 			return jobs, nil
 		}
 		if time.Since(began) > demoPatience {
-			return nil, fmt.Errorf("demo: after %v not every photograph has its result; %s says why", demoPatience, d.folder.log())
+			return nil, fmt.Errorf("after %v not every photograph has its result; %s says why", demoPatience, d.folder.log())
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, errors.New("demo: stopped before every photograph had its result")
+			return nil, errors.New("stopped before every photograph had its result")
 		}
 	}
 }
@@ -232,7 +233,7 @@ func (d *demo) keepWatching(ctx context.Context, news *news) error {
 			}
 		})
 		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("demo: %w", err)
+			return err
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (d demoFolder) output() string  { return filepath.Join(string(d), "output")
 func (d demoFolder) data() string    { return filepath.Join(string(d), "data") }
 func (d demoFolder) sheet() string   { return filepath.Join(string(d), "before-after.png") }
 func (d demoFolder) config() string  { return filepath.Join(string(d), "hotfolder.yaml") }
-func (d demoFolder) ledger() string  { return filepath.Join(d.data(), "ledger.db") }
+func (d demoFolder) ledger() string  { return ledgerFile(&config.Config{DataDir: d.data()}) }
 func (d demoFolder) log() string     { return filepath.Join(d.data(), "hotfolder.log") }
 func (d demoFolder) sandbox() string { return filepath.Join(d.data(), "sandbox") }
 
@@ -43,13 +43,13 @@ folders:
     workflow: %[3]s # background to white, cropped, levelled, PNG
     settle: 500ms
     rescan: 2s
-  - name: catalogue
-    input: input/catalogue
-    output: output/catalogue
+  - name: website
+    input: input/website
+    output: output/website
     workflow: %[4]s # levelled, at most 1600 pixels, JPEG
     settle: 500ms
     rescan: 2s
-polling: {min: 200ms, max: 2s}
+polling: {min: 200ms, max: 500ms}
 dashboard: {listen: ""}
 `
 )
@@ -60,12 +60,12 @@ type demoSample struct{ folder, photo string }
 var demoSamples = []demoSample{
 	{"packshots", "coffee.jpg"},
 	{"packshots", "kitchen/cup.jpg"},
-	{"packshots", "kitchen/clock.jpg"},
 	{"packshots", "lab/retina.jpg"},
-	{"catalogue", "chelsea.png"},
-	{"catalogue", "portraits/Eileen Collins.jpg"},
-	{"catalogue", "space/hubble.tif"},
-	{"catalogue", "space/rocket.webp"},
+	{"packshots", "portraits/Eileen Collins.jpg"},
+	{"website", "chelsea.png"},
+	{"website", "kitchen/clock.jpg"},
+	{"website", "space/hubble.tif"},
+	{"website", "space/rocket.webp"},
 }
 
 // openDemoFolder makes the folder, or clears what an earlier demo left in it. Any other folder is refused.
@@ -83,7 +83,7 @@ func openDemoFolder(dir string) (demoFolder, error) {
 		return d, err
 	}
 	if head, err := os.ReadFile(d.config()); err != nil || !bytes.HasPrefix(head, []byte(demoMark)) {
-		return "", fmt.Errorf("%s is in use and not by a demo: name another folder with --dir", dir)
+		return "", usage(fmt.Errorf("%s holds other things than a demo; name another folder with --dir", dir))
 	}
 	return d, d.clear()
 }
@@ -110,7 +110,7 @@ func (d demoFolder) clearResults() error {
 	ledger, err := store.OpenReadOnly(d.ledger())
 	switch {
 	case errors.Is(err, store.ErrLocked):
-		return fmt.Errorf("another demo runs in %s: stop it, or name another folder with --dir", d)
+		return usage(fmt.Errorf("another demo runs in %s; stop it, or name another folder with --dir", d))
 	case err != nil:
 		return nil
 	}

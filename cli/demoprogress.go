@@ -5,16 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 
 	"hotfolder/agent"
 	"hotfolder/store"
@@ -59,8 +53,8 @@ type demoProgress interface {
 
 // newDemoProgress shows a bar for each picture on a terminal, and writes a line for each step elsewhere.
 func newDemoProgress(out io.Writer) demoProgress {
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &demoBars{progress: mpb.New(mpb.WithOutput(out), mpb.WithWidth(30)), bars: map[string]*mpb.Bar{}}
+	if isTerminal(out) {
+		return &demoBars{progress: mpb.New(mpb.WithOutput(out), mpb.WithWidth(24)), bars: map[string]*mpb.Bar{}}
 	}
 	return demoLines{out}
 }
@@ -73,12 +67,12 @@ func (l demoLines) close() {}
 
 // demoLine tells of one step.
 func demoLine(j store.Job, e store.Event) string {
-	line := fmt.Sprintf("%-10s %s", cmp.Or(demoWords[e.State], string(e.State)), printable(demoName(j)))
+	line := fmt.Sprintf("%-10s %s", cmp.Or(demoWords[e.State], string(e.State)), visible(demoName(j)))
 	switch e.State {
 	case store.Delivered:
-		line += " → " + printable(j.Folder+"/"+j.Output)
+		line += " → " + visible(j.Folder+"/"+j.Output)
 	case store.Failed:
-		line += ": " + j.Error
+		line += ": " + visible(j.Error)
 	}
 	return line
 }
@@ -93,7 +87,7 @@ func (b *demoBars) step(j store.Job, e store.Event) {
 	bar := b.bars[j.ID]
 	if bar == nil {
 		bar = b.progress.AddBar(int64(len(demoSteps)),
-			mpb.PrependDecorators(decor.Name(printable(demoName(j)), decor.WCSyncSpaceR)),
+			mpb.PrependDecorators(decor.Name(visible(demoName(j)), decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(decor.Any(demoBarState)))
 		b.bars[j.ID] = bar
 	}
@@ -117,12 +111,4 @@ func (b *demoBars) close() {
 		bar.Abort(false) // nothing for one that is full
 	}
 	b.progress.Wait()
-}
-
-// printable quotes a name that would upset a terminal.
-func printable(name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(name) {
-		return strconv.Quote(name)
-	}
-	return name
 }

@@ -18,7 +18,7 @@ import (
 func (d *demo) report(ctx context.Context, jobs []store.Job, took time.Duration) error {
 	workflows, err := d.api.Workflows(ctx)
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	names := map[string]string{}
 	for _, w := range workflows {
@@ -33,10 +33,10 @@ func (d *demo) report(ctx context.Context, jobs []store.Job, took time.Duration)
 		}
 	}
 	if err := writeSheet(d.folder.sheet(), pairs); err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	if err := d.table(jobs); err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return err
 	}
 	fmt.Fprintf(d.out, "\n%d of %d pictures in %.1f s, for %d credits of the sandbox\n", len(pairs), len(jobs), took.Seconds(), credits)
 	d.places()
@@ -52,7 +52,7 @@ func (d *demo) outputFile(j store.Job) string {
 }
 
 func writeSheet(file string, pairs []beforeAfter) error {
-	sheet, err := contactSheet("Before and after", pairs)
+	sheet, err := contactSheet("Before and after", "By the workflows of hotfolder's sandbox, which stand in for those of AutoRetouch", pairs)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,8 @@ func writeSheet(file string, pairs []beforeAfter) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(png.Encode(f, sheet), f.Close())
+	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
+	return errors.Join(encoder.Encode(f, sheet), f.Close())
 }
 
 // table writes a line a picture.
@@ -69,7 +70,7 @@ func (d *demo) table(jobs []store.Job) error {
 	fmt.Fprintf(w, "\npicture\tbefore\t\tafter\tseconds\tcredits\n")
 	for _, j := range jobs {
 		if j.State != store.Delivered {
-			fmt.Fprintf(w, "%s\t%s: %s\n", printable(demoName(j)), j.State, j.Error)
+			fmt.Fprintf(w, "%s\t%s: %s\n", visible(demoName(j)), j.State, visible(j.Error))
 			continue
 		}
 		before, err := describe(d.inputFile(j))
@@ -81,13 +82,14 @@ func (d *demo) table(jobs []store.Job) error {
 			return err
 		}
 		took := j.DeliveredAt.Sub(j.DiscoveredAt).Seconds()
-		fmt.Fprintf(w, "%s\t%s\t→\t%s\t%.1f\t%d\n", printable(demoName(j)), before, after, took, j.Credits)
+		fmt.Fprintf(w, "%s\t%s\t→\t%s\t%.1f\t%d\n", visible(demoName(j)), before, after, took, j.Credits)
 	}
 	return w.Flush()
 }
 
 // places tells where things are and what to do next.
 func (d *demo) places() {
+	f := d.folder
 	fmt.Fprintf(d.out, `
 before and after  %s
 results           %s
@@ -95,9 +97,10 @@ originals         %s
 log               %s
 
 To look at it:    %s "%s"
-`, d.folder.sheet(), d.folder.output(), d.folder.input(), d.folder.log(), opener(), d.folder.sheet())
+What it did:      hotfolder --config "%s" jobs
+`, f.sheet(), f.output(), f.input(), f.log(), opener(), f.sheet(), f.config())
 	if !d.keep {
-		fmt.Fprintf(d.out, "With your own:    hotfolder demo --keep\n")
+		fmt.Fprintln(d.out, "With your own:    the same command with --keep")
 	}
 }
 
@@ -123,5 +126,5 @@ func demoFailures(jobs []store.Job) error {
 	if len(failed) == 0 {
 		return nil
 	}
-	return fmt.Errorf("demo: %d of %d pictures failed, first %s: %s", len(failed), len(jobs), printable(demoName(failed[0])), failed[0].Error)
+	return fmt.Errorf("%d of %d pictures failed, first %s: %s", len(failed), len(jobs), visible(demoName(failed[0])), failed[0].Error)
 }

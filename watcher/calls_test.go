@@ -211,3 +211,28 @@ func TestFailingShare(t *testing.T) {
 		})
 	}
 }
+
+// A look that hangs when Run ends is not finished when it is answered.
+func TestStopHangingTaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		h := hangAt(s, "stat", "a.jpg")
+		var ended atomic.Bool
+		s.o.Known = func(string, int64, time.Time) bool {
+			if ended.Load() {
+				t.Error("Known is asked")
+			}
+			return false
+		}
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		s.open()
+		s.pass(settle / 2)
+		h.on.Store(true)
+		s.pass(settle)
+		s.close()
+		ended.Store(true)
+		h.end()
+		synctest.Wait()
+		s.want()
+	})
+}

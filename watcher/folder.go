@@ -55,6 +55,10 @@ type owner struct {
 	events     Events // nil: none
 	eventsErr  error  // why the folder is not wholly watched
 	eventsNext time.Time
+	hearing    hearing
+	byClock    bool // the walk under way, or the next one, is a rescan
+
+	clock clock
 
 	silent error // why the folder seems offline, though it may be there; nil: it answers
 	told   *State
@@ -62,8 +66,9 @@ type owner struct {
 
 // check is what a look at the root showed.
 type check struct {
-	info fs.FileInfo
-	err  error
+	info    fs.FileInfo
+	network string
+	err     error
 }
 
 // Run watches until ctx ends, then returns nil after its last goroutine, and its last Take, ended. Those that hang for five
@@ -75,6 +80,7 @@ func (f *Folder) Run(ctx context.Context) error {
 		Folder:     f,
 		ctx:        ctx,
 		candidates: candidates{byPath: make(map[string]*candidate)},
+		clock:      clock{wall: f.wall},
 		checker:    &caller{fault: f.fault},
 		walker:     &caller{fault: f.fault},
 		toLook:     make(chan sighting),
@@ -122,6 +128,10 @@ func (w *owner) loop() error {
 	defer timer.Stop()
 	for {
 		now := time.Now()
+		if w.clock.jumped(now) { // who knows what happened meanwhile
+			w.checkNext = now
+			w.walkNow()
+		}
 		w.startCheck(now)
 		w.startWalk(now)
 		if end, err := w.ended(); end {
@@ -210,6 +220,7 @@ func (w *owner) sighted(s sighting) {
 	switch c := w.candidates.byPath[s.path]; {
 	case w.root == nil: // found before the root was lost
 	case c == nil:
+		w.hearing.finds++
 		w.candidates.schedule(w.candidates.add(s), s.at.Add(w.o.Settle))
 	case c.place == inHand:
 		c.again = true
@@ -228,6 +239,7 @@ func (w *owner) happened(ev Event) {
 	case ev.Op == GoneFolder:
 		w.forgetFolder(ev.Path)
 	case ev.Op == Created && w.wants(rel), w.wantsFile(rel):
+		w.hearing.heard = true
 		w.hint(rel, ev.Op)
 	}
 }

@@ -30,7 +30,10 @@ type studio struct {
 	o     watcher.Options
 	start time.Time
 	fault func(op, path string) error // of each call to the file system; nil: none
-	log   strings.Builder
+
+	network  string       // the kind of share the root is on
+	clockOff atomic.Int64 // how far the time of day went another way than time
+	log      strings.Builder
 
 	folder *watcher.Folder
 	stop   context.CancelFunc
@@ -109,6 +112,8 @@ func (s *studio) open() {
 	s.folder, err = watcher.New(s.o)
 	must(s.t, err)
 	s.folder.Fault(s.fault)
+	s.folder.Network(s.network)
+	s.folder.Wall(func() time.Time { return time.Now().Add(time.Duration(s.clockOff.Load())) })
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go func() { s.ended <- s.folder.Run(ctx) }()

@@ -53,11 +53,23 @@ func (w *owner) walkEnded(end walked) {
 		w.tell()
 	}
 	w.complete = w.complete || end.full
-	if every := w.period(); every > 0 && end.full && w.walkNext.IsZero() {
-		w.walkNext = w.walkEnd.Add(every)
+	if end.full {
+		w.rescanned()
 	}
 	if w.missed {
 		w.walkSoon()
+	}
+}
+
+// rescanned has the next rescan follow, and says so if files must be looked for more often.
+func (w *owner) rescanned() {
+	if w.byClock {
+		w.hearing.rescanned()
+		w.tell()
+	}
+	w.byClock, w.hearing.finds = false, 0
+	if every := w.period(); every > 0 && w.walkNext.IsZero() {
+		w.walkNext, w.byClock = w.walkEnd.Add(every), true
 	}
 }
 
@@ -66,7 +78,7 @@ func (w *owner) period() time.Duration {
 	switch {
 	case w.o.Once:
 		return 0
-	case w.events == nil && (w.o.Rescan == 0 || w.o.Rescan > blindRescan):
+	case (w.events == nil || w.hearing.missing() != "") && (w.o.Rescan == 0 || w.o.Rescan > blindRescan):
 		return blindRescan
 	}
 	return w.o.Rescan
@@ -83,7 +95,7 @@ func (w *owner) walkSoon() {
 		at = w.walkEnd.Add(walkPause)
 	}
 	if w.walkNext.IsZero() || at.Before(w.walkNext) {
-		w.walkNext = at
+		w.walkNext, w.byClock = at, false
 	}
 }
 
@@ -95,7 +107,7 @@ func (w *owner) walkNow() {
 	case w.walking:
 		w.missed = true
 	default:
-		w.walkNext = time.Now()
+		w.walkNext, w.byClock = time.Now(), false
 	}
 }
 

@@ -15,9 +15,16 @@ func (w *owner) startCheck(now time.Time) {
 	}
 	w.checking = true
 	w.beside.Go(func() {
-		info, err := w.rootInfo(w.checker)
-		deliver(w.ctx, w.checked, check{info, err})
+		deliver(w.ctx, w.checked, w.checkRoot())
 	})
+}
+
+func (w *owner) checkRoot() (c check) {
+	c.info, c.err = w.rootInfo(w.checker)
+	if c.err == nil {
+		c.err = w.checker.call("root", w.Folder.root, func() error { c.network = w.network(w.Folder.root); return nil })
+	}
+	return c
 }
 
 func (w *owner) rootChecked(c check) {
@@ -44,6 +51,7 @@ func (w *owner) online(c check) {
 		w.o.Log.Info("the folder is another one than before, watched anew", "path", w.Folder.root, "mount", w.identity.Mount())
 	}
 	w.root, w.last, w.rootErr = c.info, c.info, nil
+	w.hearing, w.byClock = hearing{network: c.network}, false
 	w.stopWalk()
 	w.closeEvents()
 	w.openEvents()
@@ -75,6 +83,8 @@ func (w *owner) tell() {
 		s.Health, s.Err = Offline, w.rootErr
 	case w.eventsErr != nil:
 		s.Health, s.Err, s.Advice = RescanOnly, w.eventsErr, adviceFor(w.eventsErr)
+	case w.events != nil:
+		s.Advice = w.hearing.advice(w.period())
 	}
 	if w.told == nil || !s.same(*w.told) {
 		w.told = &s

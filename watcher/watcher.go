@@ -93,7 +93,11 @@ type Folder struct {
 	include, exclude patterns
 	look             chan struct{} // rung by Look
 	troubles         troubles
-	fault            func(op, path string) error // for tests: see caller
+
+	// Of tests: what else is asked of the system.
+	fault   func(op, path string) error // see caller
+	network func(dir string) string
+	wall    func() time.Time
 }
 
 // New checks the patterns of o. It starts nothing.
@@ -114,7 +118,8 @@ func New(o Options) (*Folder, error) {
 	if o.State == nil {
 		o.State = func(State) {}
 	}
-	f := &Folder{o: o, root: filepath.Clean(o.Root), include: include, exclude: exclude, look: make(chan struct{}, 1)}
+	f := &Folder{o: o, root: filepath.Clean(o.Root), include: include, exclude: exclude, look: make(chan struct{}, 1),
+		network: networkOf, wall: time.Now}
 	f.identity = NewRoot(f.root, o.Mount)
 	return f, nil
 }

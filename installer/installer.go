@@ -32,10 +32,11 @@ const (
 	NotInstalled Status = "not installed"
 )
 
-// Errors that the caller can tell apart; both texts name the mend.
+// Errors that the caller can tell apart; their texts name the mend.
 var (
 	ErrRights       = errors.New("not allowed; " + howToGetRights())
 	ErrNotInstalled = errors.New("the service is not installed; run `hotfolder service install` first")
+	ErrPackaged     = errors.New("the service came with the hotfolder package; put the configuration into /etc/hotfolder/hotfolder.yaml and run `sudo hotfolder service start`, or remove the package first")
 )
 
 // Install registers this program as a service that starts with the machine. An earlier registration is replaced, and
@@ -43,6 +44,9 @@ var (
 func Install(o Options) error {
 	if err := mayChange(); err != nil {
 		return fmt.Errorf("install service: %w", err)
+	}
+	if isPackaged() {
+		return fmt.Errorf("install service: %w", ErrPackaged)
 	}
 	d, err := definition(o)
 	if err != nil {
@@ -52,7 +56,12 @@ func Install(o Options) error {
 }
 
 // Uninstall stops the service and removes it. It is no error if there is none.
-func Uninstall() error { return change("uninstall", uninstall) }
+func Uninstall() error {
+	if isPackaged() {
+		return fmt.Errorf("uninstall service: %w", ErrPackaged)
+	}
+	return change("uninstall", uninstall)
+}
 
 // Start starts the service. It is no error if it runs already.
 func Start() error { return change("start", start) }
@@ -76,13 +85,14 @@ func Query() (Status, error) {
 
 // hasUnit says whether systemd has been told of the service. kardianos/service takes a systemctl that fails, as it does
 // for users whom the system bus does not serve, for one that knows of no service.
-func hasUnit() bool {
-	for _, dir := range []string{"/etc/systemd/system", "/lib/systemd/system"} {
-		if _, err := os.Stat(filepath.Join(dir, Name+".service")); err == nil {
-			return true
-		}
-	}
-	return false
+func hasUnit() bool { return isUnit("/etc/systemd/system") || isPackaged() }
+
+// isPackaged says whether a .deb or .rpm brought the service, which is theirs then.
+func isPackaged() bool { return isUnit("/usr/lib/systemd/system") || isUnit("/lib/systemd/system") }
+
+func isUnit(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, Name+".service"))
+	return err == nil
 }
 
 func change(what string, do func(service.Service) error) error {

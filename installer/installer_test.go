@@ -3,6 +3,7 @@ package installer
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,14 +132,20 @@ func TestUnit(t *testing.T) {
 		"After=network-online.target remote-fs.target",
 		"Restart=on-failure",
 		"RestartPreventExitStatus=2",
+		"Type=notify",
 	} {
 		if !strings.Contains(got, line+"\n") {
 			t.Errorf("lacks %s in\n%s", line, got)
 		}
 	}
-	for _, hides := range []string{"ProtectHome", "PrivateTmp", "ProtectSystem=strict", "{{"} {
+	for _, hides := range []string{"\nProtectHome", "\nPrivateTmp", "\nProtectSystem=strict"} {
 		if strings.Contains(got, hides) {
 			t.Errorf("%s could hide a hot folder", hides)
+		}
+	}
+	for _, packages := range []string{"{{", "\nUser=", "/etc/hotfolder", "/usr/bin"} {
+		if strings.Contains(got, packages) {
+			t.Errorf("%s is not for this unit", packages)
 		}
 	}
 }
@@ -155,6 +162,33 @@ func TestSystemdAcceptsTheUnit(t *testing.T) {
 	}
 	if out, err := exec.Command(analyze, "verify", "--man=no", file).CombinedOutput(); err != nil || strings.Contains(string(out), file) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestNotify(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no systemd there")
+	}
+	t.Setenv("NOTIFY_SOCKET", "")
+	if err := Notify("READY=1"); err != nil {
+		t.Errorf("without systemd: %v", err)
+	}
+	socket := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	t.Setenv("NOTIFY_SOCKET", socket)
+	if err := Run(t.Context(), func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"READY=1", "STOPPING=1"} {
+		heard := make([]byte, 64)
+		n, err := conn.Read(heard)
+		if err != nil || string(heard[:n]) != want {
+			t.Errorf("systemd heard %q, %v, want %q", heard[:n], err, want)
+		}
 	}
 }
 

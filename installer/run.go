@@ -39,6 +39,9 @@ type program struct {
 func (p *program) Start(s service.Service) error {
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(p.ctx)
+	if err := Notify("READY=1"); err != nil {
+		return fmt.Errorf("tell systemd: %w", err)
+	}
 	go func() {
 		p.err = p.run(ctx)
 		close(p.ended)
@@ -58,6 +61,7 @@ func (p *program) wait() {
 }
 
 func (p *program) Stop(service.Service) error {
+	_ = Notify("STOPPING=1") // for `systemctl status` alone
 	p.cancel()
 	select {
 	case <-p.ended:

@@ -1,61 +1,40 @@
 package installer
 
 import (
-	"fmt"
+	_ "embed"
 	"strings"
 
 	"github.com/kardianos/service"
 )
 
-// unitText is the systemd unit; the verbs are the service's name, its command and the exit code that no restart cures. It
-// restarts for ever, since nobody may be there, and protects the system from the agent without hiding any folder
-// that could be hot: no PrivateTmp, no ProtectHome.
-const unitText = `[Unit]
-Description=%s
-Wants=network-online.target
-After=network-online.target remote-fs.target
-StartLimitIntervalSec=0
+// packageUnit is the systemd unit of the packages.
+//
+//go:embed linux/hotfolder.service
+var packageUnit string
 
-[Service]
-Type=exec
-ExecStart=%s
-EnvironmentFile=-/etc/default/hotfolder
-Restart=on-failure
-RestartSec=5s
-RestartPreventExitStatus=%d
-TimeoutStopSec=30s
-StateDirectory=hotfolder
-StateDirectoryMode=0700
-LimitNOFILE=65536
-NoNewPrivileges=yes
-ProtectSystem=full
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectControlGroups=yes
-ProtectClock=yes
-ProtectHostname=yes
-PrivateDevices=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-SystemCallArchitectures=native
-
-[Install]
-WantedBy=multi-user.target
-`
-
-const exitUsage = 2 // usage or configuration
-
-// unit returns the systemd unit for d. kardianos/service takes it for a template, whose {{ no command may contain.
+// unit returns the systemd unit for d: the packages' one with its own command, for root rather than a user made for it.
+// Root keeps no more of its powers than to use other people's folders. kardianos/service takes the unit for a template, whose
+// {{ no command may contain.
 func unit(d *service.Config) string {
-	command := quote(d.Executable)
+	_, own, _ := strings.Cut(packageUnit, "[Unit]") // what stands before is for the packages' users
+	return strings.NewReplacer(
+		line("Description", "Hotfolder for AutoRetouch"), line("Description", d.DisplayName),
+		line("Documentation", "man:hotfolder(1)"), "",
+		line("ConditionPathExists", "/etc/hotfolder/hotfolder.yaml"), "",
+		line("ExecStart", "/usr/bin/hotfolder run --config /etc/hotfolder/hotfolder.yaml"), line("ExecStart", command(d)),
+		line("User", "hotfolder"), "",
+		line("CapabilityBoundingSet", ""), line("CapabilityBoundingSet", "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER"),
+	).Replace("[Unit]" + own)
+}
+
+func line(key, value string) string { return key + "=" + value + "\n" }
+
+func command(d *service.Config) string {
+	words := []string{quote(d.Executable)}
 	for _, a := range d.Arguments {
-		command += " " + quote(a)
+		words = append(words, quote(a))
 	}
-	return fmt.Sprintf(unitText, d.DisplayName, command, exitUsage)
+	return strings.Join(words, " ")
 }
 
 // quote makes s one word of an ExecStart line, in which systemd expands \, $ and % even in quotes (systemd.service(5)).

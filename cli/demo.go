@@ -22,10 +22,10 @@ import (
 	"hotfolder/watcher"
 )
 
-func newDemo() *cobra.Command {
-	d := &demo{}
+func (a *app) demo() *cobra.Command {
+	d := &demo{out: a.out}
 	var dir string
-	cmd := &cobra.Command{
+	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Do the whole job on sample pictures: no account, no configuration",
 		Long: `Demo makes a folder with two hot folders in it, drops photographs into them and lets the real agent send them
@@ -34,10 +34,9 @@ folder's output, and beside it a picture that shows each photograph before and a
 		Example: `  hotfolder demo
   hotfolder demo --keep    # goes on watching: drop pictures of your own`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			d.out = cmd.OutOrStdout()
+		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if d.folder, err = openDemoFolder(dir); err == nil {
-				err = d.run(cmd.Context())
+				err = d.run(c.Context())
 			}
 			if err != nil {
 				return fmt.Errorf("demo: %w", err)
@@ -45,9 +44,9 @@ folder's output, and beside it a picture that shows each photograph before and a
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "hotfolder-demo", "the demo's `folder`; an earlier demo in it is replaced")
-	cmd.Flags().BoolVar(&d.keep, "keep", false, "go on watching for pictures of your own, until Ctrl-C")
-	return cmd
+	c.Flags().StringVar(&dir, "dir", "hotfolder-demo", "the demo's `FOLDER`; an earlier demo in it is replaced")
+	c.Flags().BoolVar(&d.keep, "keep", false, "go on watching for pictures of your own, until Ctrl-C")
+	return c
 }
 
 // demo is a run of the command.
@@ -70,7 +69,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if d.cfg, err = d.folder.configure("http://" + port.Addr().String()); err != nil {
 		return err
 	}
-	box, err := sandbox.New(sandbox.Options{Dir: d.folder.sandbox(), Credits: 1000, Processing: 700 * time.Millisecond})
+	box, err := sandbox.New(sandbox.Options{Dir: d.folder.sandbox(), Credits: 100_000, Processing: 700 * time.Millisecond})
 	if err != nil {
 		return err
 	}

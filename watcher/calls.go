@@ -67,6 +67,9 @@ func (w *owner) end() {
 	ended := make(chan struct{})
 	go func() {
 		w.beside.Wait()
+		if w.claim != nil {
+			w.claim.Release()
+		}
 		close(ended)
 	}()
 	timeout := time.NewTimer(leaveAfter)

@@ -66,9 +66,10 @@ type owner struct {
 
 // check is what a look at the root showed.
 type check struct {
-	info    fs.FileInfo
-	network string
-	err     error
+	info      fs.FileInfo
+	network   string
+	unclaimed bool // it can't be written to
+	err       error
 }
 
 // Run watches until ctx ends, then returns nil after its last goroutine, and its last Take, ended. Those that hang for five

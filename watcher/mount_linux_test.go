@@ -140,16 +140,41 @@ func TestUnmountedOnce(t *testing.T) {
 	}
 }
 
-// A read-only folder is watched as any other.
+// A read-only folder is watched as any other, though no lock can be made; but one that is there counts.
 func TestReadOnlyShare(t *testing.T) {
+	for name, health := range map[string]watcher.Health{"no lock": watcher.OK, "lock": watcher.Claimed} {
+		t.Run(name, func(t *testing.T) {
+			inStudio(t, func(s *studio) {
+				share := onShare(s)
+				s.o.Owner = "/mine"
+				s.write("a.jpg", jpegOf(t, 8, 8))
+				if health == watcher.Claimed {
+					leaveLock(t, s.root, "elsewhere", 1, "/other")
+				}
+				must(t, unix.Mount("", share, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+			}, func(s *studio) {
+				s.pass(settle)
+				s.wantState(1, health)
+				s.pass(5 * time.Minute)
+				s.want("a.jpg")
+			})
+		})
+	}
+}
+
+// No lock is made on a bare mount point.
+func TestLockUnmounted(t *testing.T) {
 	inStudio(t, func(s *studio) {
 		share := onShare(s)
-		s.write("a.jpg", jpegOf(t, 8, 8))
-		must(t, unix.Mount("", share, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+		s.o.Mount, s.o.Owner = share, "/mine"
+		unmount(t, share, 0)
+		must(t, os.Mkdir(s.root, 0o755))
 	}, func(s *studio) {
-		s.pass(settle)
-		s.want("a.jpg")
-		s.wantState(1, watcher.OK)
+		s.pass(time.Minute)
+		s.wantState(1, watcher.Offline)
+		if hasLock(s) {
+			t.Error("a lock on the bare mount point")
+		}
 	})
 }
 

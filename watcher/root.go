@@ -21,6 +21,10 @@ func (w *owner) startCheck(now time.Time) {
 
 func (w *owner) checkRoot() (c check) {
 	c.info, c.err = w.rootInfo(w.checker)
+	if c.err == nil && w.claim != nil {
+		c.err = w.checker.call("claim", w.Folder.root, w.claim.Hold)
+		c.unclaimed = !w.claim.held
+	}
 	if c.err == nil {
 		c.err = w.checker.call("root", w.Folder.root, func() error { c.network = w.network(w.Folder.root); return nil })
 	}
@@ -51,6 +55,9 @@ func (w *owner) online(c check) {
 		w.o.Log.Info("the folder is another one than before, watched anew", "path", w.Folder.root, "mount", w.identity.Mount())
 	}
 	w.root, w.last, w.rootErr = c.info, c.info, nil
+	if c.unclaimed {
+		w.o.Log.Debug("the folder can't be written to, so no lock keeps other agents from it", "path", w.Folder.root)
+	}
 	w.hearing, w.byClock = hearing{network: c.network}, false
 	w.stopWalk()
 	w.closeEvents()
@@ -79,6 +86,8 @@ func (w *owner) tell() {
 	switch {
 	case w.silent != nil:
 		s.Health, s.Err = Offline, w.silent
+	case errors.Is(w.rootErr, ErrClaimed):
+		s.Health, s.Err = Claimed, w.rootErr
 	case w.rootErr != nil:
 		s.Health, s.Err = Offline, w.rootErr
 	case w.eventsErr != nil:

@@ -34,6 +34,17 @@ func TestLinksAndPipes(t *testing.T) {
 	})
 }
 
+// What stands in the place of the lock file is not waited for.
+func TestLockIsPipe(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		s.o.Owner = "/mine"
+		must(t, syscall.Mkfifo(s.path(lockName), 0o644))
+	}, func(s *studio) {
+		s.pass(time.Second)
+		s.wantState(1, watcher.Offline)
+	})
+}
+
 // The root itself may be a link.
 func TestLinkedRoot(t *testing.T) {
 	inStudio(t, func(s *studio) {

@@ -39,6 +39,9 @@ type Options struct {
 	// offline, not empty. "": nothing is known.
 	Mount string
 
+	// Owner names the agent, by its data folder, in the lock file that keeps other agents from the folder: see Claim. "": none.
+	Owner string
+
 	Settle time.Duration // a file must stay unchanged for this long
 	Rescan time.Duration // between full looks at the folder; 0: only at the start and when events call for one
 	Once   bool          // look once, see to it that all that is there settles and is taken, then end
@@ -74,22 +77,24 @@ type State struct {
 	Mount  string // the mount point that the root lies below, as Root.Mount: to be kept for Options.Mount
 }
 
-// Health is OK, Offline or RescanOnly.
+// Health is OK, Offline, RescanOnly or Claimed.
 type Health int
 
 const (
 	OK         Health = iota
 	Offline           // missing, unmounted or unreadable: looked for every few seconds, nothing in it is taken for deleted
 	RescanOnly        // works, but without events (watch limit reached), so files are found later
+	Claimed           // another agent works on it (ErrClaimed): nothing is taken until that one ended
 )
 
-func (h Health) String() string { return [...]string{"ok", "offline", "rescan only"}[h] }
+func (h Health) String() string { return [...]string{"ok", "offline", "rescan only", "claimed"}[h] }
 
 // A Folder is one watched folder.
 type Folder struct {
 	o                Options
 	root             string // as Root, cleaned
 	identity         *Root
+	claim            *Claim // nil: none is made
 	include, exclude patterns
 	look             chan struct{} // rung by Look
 	troubles         troubles
@@ -121,6 +126,9 @@ func New(o Options) (*Folder, error) {
 	f := &Folder{o: o, root: filepath.Clean(o.Root), include: include, exclude: exclude, look: make(chan struct{}, 1),
 		network: networkOf, wall: time.Now}
 	f.identity = NewRoot(f.root, o.Mount)
+	if o.Owner != "" {
+		f.claim = NewClaim(f.root, o.Owner)
+	}
 	return f, nil
 }
 

@@ -1,0 +1,194 @@
+package watcher_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hotfolder/watcher"
+)
+
+const lockName = ".hotfolder-lock"
+
+// leaveLock leaves the lock of another agent in a folder.
+func leaveLock(t *testing.T, dir, host string, pid int, owner string) {
+	t.Helper()
+	b, err := json.Marshal(map[string]any{"host": host, "pid": pid, "owner": owner, "since": "2026-01-02T03:04:05+01:00", "token": host + owner})
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, lockName), b, 0o644))
+}
+
+func hasLock(s *studio) bool {
+	_, err := os.Lstat(s.path(lockName))
+	return err == nil
+}
+
+const noProcess = 1 << 30
+
+func thisHost(t *testing.T) string {
+	host, err := os.Hostname()
+	must(t, err)
+	return host
+}
+
+// The second agent on a folder waits for the end of the first, which it names.
+func TestTwoAgents(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		s.o.Owner = "/first"
+		s.write("a.jpg", jpegOf(t, 8, 8))
+	}, func(s *studio) {
+		s.pass(time.Second)
+		second := newStudio(t)
+		second.root, second.o.Root, second.o.Owner = s.root, s.root, "/second\n"
+		second.open()
+		defer func() {
+			second.close()
+			if hasLock(s) {
+				t.Error("a lock is left behind")
+			}
+		}()
+		s.pass(time.Hour)
+		s.want("a.jpg")
+		second.want()
+		st := second.wantState(1, watcher.Claimed)
+		if !errors.Is(st.Err, watcher.ErrClaimed) || !strings.Contains(st.Err.Error(), fmt.Sprintf(`process %d, data folder "/first"`, os.Getpid())) {
+			t.Errorf("%+v", st)
+		}
+		s.stop()
+		s.pass(5*time.Second + settle)
+		second.wantState(2, watcher.OK)
+		second.want("a.jpg")
+	})
+}
+
+// What locks are left behind, and how soon the folder is watched nevertheless.
+func TestLockLeftBehind(t *testing.T) {
+	tests := map[string]struct {
+		host  string
+		pid   int
+		owner string
+		after time.Duration
+	}{
+		"own":                          {thisHost(t), noProcess, "/mine", 0},
+		"own, its number in use again": {thisHost(t), os.Getpid(), "/mine", 0},
+		"ended, same computer":         {thisHost(t), noProcess, "/other", 20 * time.Second},
+		"alive, same computer":         {thisHost(t), os.Getpid(), "/other", 2 * time.Minute},
+		"other computer":               {"elsewhere", noProcess, "/mine", 2 * time.Minute},
+		"garbage":                      {"", 0, "", 2 * time.Minute},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			inStudio(t, func(s *studio) {
+				s.o.Owner = "/mine"
+				leaveLock(t, s.root, test.host, test.pid, test.owner)
+				if name == "garbage" {
+					must(t, os.WriteFile(s.path(lockName), nil, 0o644))
+				}
+				s.write("a.jpg", jpegOf(t, 8, 8))
+			}, func(s *studio) {
+				if test.after > 0 {
+					s.pass(test.after - time.Second)
+					s.wantState(1, watcher.Claimed)
+					s.want()
+				}
+				s.pass(6*time.Second + settle)
+				s.want("a.jpg")
+			})
+		})
+	}
+}
+
+// A lock that is touched is never taken over, whatever the other's clock says and whether its process can be seen; and an agent whose
+// lock was taken over, after it slept, lets go.
+func TestLockTouched(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		s.o.Owner = "/mine"
+	}, func(s *studio) {
+		s.pass(time.Minute)
+		s.wantState(1, watcher.OK)
+		leaveLock(t, s.root, thisHost(t), noProcess, "/mine") // taken over
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		for n := range 100 {
+			at := time.Unix(1000, 0).Add(time.Duration(-n) * 15 * time.Second)
+			must(t, os.Chtimes(s.path(lockName), at, at))
+			s.pass(15 * time.Second)
+		}
+		s.wantState(2, watcher.Claimed)
+		s.want()
+		s.pass(2*time.Minute + settle)
+		s.wantState(3, watcher.OK)
+		s.want("a.jpg")
+		before, err := os.Stat(s.path(lockName))
+		must(t, err)
+		s.pass(10 * time.Second)
+		after, err := os.Stat(s.path(lockName))
+		must(t, err)
+		if before.ModTime().Equal(after.ModTime()) {
+			t.Error("the lock is not touched")
+		}
+		must(t, os.Remove(s.path(lockName))) // by a person who tidies up
+		s.pass(5 * time.Second)
+		if !hasLock(s) {
+			t.Error("the lock is not made again")
+		}
+	})
+}
+
+// Of many agents that find an abandoned lock one has the folder.
+func TestTakeOverRace(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			leaveLock(t, dir, "elsewhere", 1, "/gone")
+			var claims []*watcher.Claim
+			for n := range 8 {
+				claims = append(claims, watcher.NewClaim(dir, fmt.Sprint("/agent", n)))
+			}
+			hold := func() (held int) {
+				var all sync.WaitGroup
+				var mu sync.Mutex
+				for _, c := range claims {
+					all.Go(func() {
+						err := c.Hold()
+						mu.Lock()
+						defer mu.Unlock()
+						switch {
+						case err == nil:
+							held++
+						case !errors.Is(err, watcher.ErrClaimed):
+							t.Error(err)
+						}
+					})
+				}
+				all.Wait()
+				return held
+			}
+			if n := hold(); n != 0 {
+				t.Fatalf("%d hold it at once", n)
+			}
+			time.Sleep(2 * time.Minute)
+			hold()
+			for range 3 {
+				time.Sleep(5 * time.Second)
+				if n := hold(); n != 1 {
+					t.Errorf("%d hold it", n)
+				}
+			}
+			for _, c := range claims {
+				c.Release()
+			}
+			left, err := os.ReadDir(dir)
+			must(t, err)
+			if len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}

@@ -1,7 +1,6 @@
 package watcher
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -22,9 +21,6 @@ const (
 
 // ErrClaimed is why a folder can't be held: another agent does. The error that wraps it names the other.
 var ErrClaimed = errors.New("another agent works on this folder")
-
-// errTakingOver is for the time until the next Hold, which shows whether an agent that tried the same was faster.
-var errTakingOver = fmt.Errorf("%w, or did: its lock is being taken over", ErrClaimed)
 
 // A Claim keeps the agents of other computers and data folders from a folder, by a lock file in it that is touched at every
 // Hold. Whether another's lock is still touched is told by whether it changes, not by its time: clocks differ. A Claim is used by
@@ -83,7 +79,10 @@ func (c *Claim) Hold() error {
 	case found.Host == c.mine.Host && found.Owner == c.mine.Owner && !c.held:
 		return c.takeOver(found)
 	case c.abandoned(found):
-		return cmp.Or(c.takeOver(found), errTakingOver)
+		if err := c.takeOver(found); err != nil || !c.held {
+			return err
+		}
+		return found.err() // until the next Hold shows that no other was faster
 	}
 	return found.err()
 }

@@ -12,9 +12,9 @@ import (
 // and .hotfolder-*, the agent's own), what programs are still writing under another name, and what systems keep for themselves.
 var (
 	ignoredPrefixes = []string{".", "~"}
-	ignoredSuffixes = []string{
-		"~", ".tmp", ".temp", ".swp", ".part", ".partial", ".crdownload", ".download", ".opdownload", ".filepart",
-		".!ut", ".!qb", ".aria2",
+	ignoredEndings  = map[string]bool{
+		".tmp": true, ".temp": true, ".swp": true, ".part": true, ".partial": true, ".crdownload": true, ".download": true,
+		".opdownload": true, ".filepart": true, ".!ut": true, ".!qb": true, ".aria2": true,
 	}
 	ignoredNames = map[string]bool{
 		"thumbs.db": true, "ehthumbs.db": true, "desktop.ini": true, "icon\r": true,
@@ -24,20 +24,22 @@ var (
 	}
 )
 
-// ignored reports whether a file or folder of this base name is never looked at.
+// A name is a path relative to the root, with slashes, and its last element, both in lower case.
+type name struct{ rel, base string }
+
+func nameOf(rel string) name {
+	rel = strings.ToLower(rel)
+	return name{rel, rel[strings.LastIndexByte(rel, '/')+1:]}
+}
+
+// ignored reports whether a file or folder of this base name, in lower case, is never looked at.
 func ignored(base string) bool {
 	for _, p := range ignoredPrefixes {
 		if strings.HasPrefix(base, p) {
 			return true
 		}
 	}
-	base = strings.ToLower(base)
-	for _, s := range ignoredSuffixes {
-		if strings.HasSuffix(base, s) {
-			return true
-		}
-	}
-	return ignoredNames[base]
+	return strings.HasSuffix(base, "~") || ignoredEndings[path.Ext(base)] || ignoredNames[base]
 }
 
 // patterns are compiled Include or Exclude patterns.
@@ -64,19 +66,14 @@ func compile(globs []string) (patterns, error) {
 	return ps, nil
 }
 
-// match reports whether one of the patterns matches a path relative to the root, with slashes.
-func (ps patterns) match(rel string) bool {
-	if len(ps) == 0 {
-		return false
-	}
-	rel = strings.ToLower(rel)
-	base := path.Base(rel)
+// match reports whether one of the patterns matches.
+func (ps patterns) match(n name) bool {
 	for _, p := range ps {
-		name := rel
+		s := n.rel
 		if p.base {
-			name = base
+			s = n.base
 		}
-		if p.suffix != "" && strings.HasSuffix(name, p.suffix) || p.suffix == "" && doublestar.MatchUnvalidated(p.glob, name) {
+		if p.suffix != "" && strings.HasSuffix(s, p.suffix) || p.suffix == "" && doublestar.MatchUnvalidated(p.glob, s) {
 			return true
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -168,13 +167,14 @@ func (f *Folder) wantsFolder(rel string, e fs.DirEntry) bool {
 }
 
 func (f *Folder) wantsFile(rel string) bool {
-	return f.wants(rel) && (len(f.include) == 0 || f.include.match(rel))
+	n := nameOf(rel)
+	return f.mayWant(n) && (len(f.include) == 0 || f.include.match(n))
 }
 
 // wants says whether a path may be looked at, whatever it is. The folders it lies in were asked about before.
-func (f *Folder) wants(rel string) bool {
-	return !ignored(path.Base(rel)) && !f.exclude.match(rel)
-}
+func (f *Folder) wants(rel string) bool { return f.mayWant(nameOf(rel)) }
+
+func (f *Folder) mayWant(n name) bool { return !ignored(n.base) && !f.exclude.match(n) }
 
 // osPath is the OS's path of one that is relative to the root.
 func (f *Folder) osPath(rel string) string {

@@ -17,16 +17,17 @@ const lookupMargin = 24 * time.Hour
 
 // missing is a job in submitting that nobody is just creating an execution for.
 type missing struct {
-	job   store.Job
-	since time.Time // by when its create call had ended
+	job    store.Job
+	intent time.Time // when its create call was about to be made
+	since  time.Time // when that call had surely ended
 }
 
 // lookupLoop looks executions up while there is any to be found.
 func (a *Agent) lookupLoop(ctx, work context.Context) {
-	since := map[string]time.Time{}
+	known := map[string]missing{}
 	wait := idleLook
 	for ctx.Err() == nil {
-		lost := a.lost(since)
+		lost := a.lost(known)
 		if len(lost) == 0 {
 			wait = idleLook
 		} else if !a.mayAsk() {
@@ -34,7 +35,7 @@ func (a *Agent) lookupLoop(ctx, work context.Context) {
 		} else {
 			a.lookAll(work, lost)
 			wait = min(max(2*wait, a.Config.Polling.Min), 5*time.Second)
-			if len(a.lost(since)) == 0 {
+			if len(a.lost(known)) == 0 {
 				continue
 			}
 		}
@@ -42,8 +43,9 @@ func (a *Agent) lookupLoop(ctx, work context.Context) {
 	}
 }
 
-// lost returns the jobs to look up by hot folder, and keeps in since when each was first met.
-func (a *Agent) lost(since map[string]time.Time) map[*folder][]missing {
+// lost returns the jobs to look up by hot folder. It keeps in known since when each is, for this call of create: a job that was
+// created again in vain begins anew.
+func (a *Agent) lost(known map[string]missing) map[*folder][]missing {
 	lost, still := map[*folder][]missing{}, map[string]bool{}
 	for _, f := range a.folders {
 		jobs, err := a.Ledger.Next(store.Submitting, f.Name, noLimit, a.stage(store.Uploaded).has)
@@ -51,20 +53,22 @@ func (a *Agent) lost(since map[string]time.Time) map[*folder][]missing {
 			a.ledgerTrouble(err)
 			continue
 		}
-		for _, job := range jobs {
-			if now, err := a.Ledger.Get(job.ID); err != nil || now.State != store.Submitting { // as in take
+		for _, listed := range jobs {
+			job, err := a.Ledger.Get(listed.ID)
+			if err != nil || job.State != store.Submitting || a.stage(store.Uploaded).has(job.ID) { // as in take
 				continue
 			}
-			still[job.ID] = true
-			if since[job.ID].IsZero() {
-				since[job.ID] = time.Now()
+			m := missing{job: job, intent: job.History[len(job.History)-1].Time, since: time.Now()}
+			if k, ok := known[job.ID]; ok && k.intent.Equal(m.intent) {
+				m.since = k.since
 			}
-			lost[f] = append(lost[f], missing{job, since[job.ID]})
+			known[job.ID], still[job.ID] = m, true
+			lost[f] = append(lost[f], m)
 		}
 	}
-	for id := range since {
+	for id := range known {
 		if !still[id] {
-			delete(since, id)
+			delete(known, id)
 		}
 	}
 	return lost
@@ -102,8 +106,8 @@ func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing) (map[str
 	earliest := time.Now()
 	for _, m := range jobs {
 		wanted[m.job.ID] = true
-		if intent := m.job.History[len(m.job.History)-1].Time; intent.Before(earliest) {
-			earliest = intent
+		if m.intent.Before(earliest) {
+			earliest = m.intent
 		}
 	}
 	found := map[string]autoretouch.Execution{}

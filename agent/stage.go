@@ -37,7 +37,7 @@ type delay struct {
 
 const (
 	jobBackoff    = time.Second
-	maxJobBackoff = 5 * time.Minute
+	maxJobBackoff = time.Minute
 	idleLook      = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
 )
 

@@ -1,6 +1,11 @@
 package store
 
-import "go.etcd.io/bbolt"
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
 
 // update is one writer's change, waiting to be committed together with the others that came while the disk was busy.
 type update struct {
@@ -38,7 +43,8 @@ func (l *Ledger) update(fn func(*bbolt.Tx) error) error {
 func (l *Ledger) commit(batch []*update) {
 	for len(batch) > 0 {
 		failed := -1
-		err := l.db.Update(func(tx *bbolt.Tx) error {
+		err := l.transact(func(tx *bbolt.Tx) error {
+			tx.Bucket(bJobs).FillPercent = 0.9 // rows come in order, see minRow
 			for i, u := range batch {
 				if err := u.fn(tx); err != nil {
 					failed = i
@@ -56,4 +62,64 @@ func (l *Ledger) commit(batch []*update) {
 		batch[failed].err, batch[failed].done = err, true
 		batch = append(batch[:failed:failed], batch[failed+1:]...)
 	}
+}
+
+// transact runs fn in a transaction. When it fails nothing of it is to be seen, now or after a crash. l.disk is held.
+func (l *Ledger) transact(fn func(*bbolt.Tx) error) error {
+	if err := l.settle(); err != nil {
+		return damaged(l.path, err)
+	}
+	id := 0
+	err := guard(func() error {
+		return l.db.Update(func(tx *bbolt.Tx) error {
+			id = tx.ID()
+			return fn(tx)
+		})
+	})
+	if err != nil && !l.tookBack(id, err) {
+		l.use.Lock()
+		l.out, l.undo = err, id
+		l.use.Unlock()
+		_ = l.settle() // or else at the next transaction
+	}
+	return damaged(l.path, err)
+}
+
+// tookBack tells whether bbolt itself took a failed transaction back, as it does unless it panicked, lost its mapping of the file
+// (on Windows by a full disk), or failed in the very last step, syncing the meta page.
+func (l *Ledger) tookBack(id int, err error) bool {
+	if errors.Is(err, errPanicked) {
+		return false
+	}
+	last := 0
+	err = guard(func() error {
+		return l.db.View(func(tx *bbolt.Tx) error {
+			last = tx.ID()
+			return nil
+		})
+	})
+	return err == nil && (id == 0 || last < id)
+}
+
+// settle makes the ledger usable again after a transaction that bbolt did not take back. Left alone, bbolt would go on from it as
+// if it were durable, which after a failed fsync nobody knows, and write over pages that the state before still needs.
+func (l *Ledger) settle() error {
+	if l.out == nil || errors.Is(l.out, errPanicked) || errors.Is(l.out, errClosed) {
+		return l.out
+	}
+	l.use.Lock()
+	defer l.use.Unlock()
+	if l.db != nil {
+		if err := takeBack(l.path, l.undo); err != nil {
+			return fmt.Errorf("take back a failed write: %w", err)
+		}
+		if err := l.close(); err != nil {
+			return err
+		}
+	}
+	if err := l.open(); err != nil {
+		l.out = openError(l.path, err)
+		return l.out
+	}
+	return nil
 }

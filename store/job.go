@@ -3,13 +3,9 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Job is one content of one file in one hot folder, and what became of it. Its JSON form is that of `hotfolder jobs --json`.
@@ -100,92 +96,4 @@ func (j *Job) trimHistory() {
 			i++
 		}
 	}
-}
-
-// row is a job as it lies in the ledger: short keys, binary hashes, and no time that the history tells already.
-type row struct {
-	ID          string     `json:"i"`
-	Folder      string     `json:"f"`
-	Path        string     `json:"p,omitempty"`
-	RawPath     []byte     `json:"q,omitempty"` // instead of Path when it is not UTF-8, which JSON could not carry
-	SHA256      []byte     `json:"h,omitempty"`
-	Size        int64      `json:"n,omitempty"`
-	ContentType string     `json:"c,omitempty"`
-	Workflow    string     `json:"w,omitempty"`
-	Version     string     `json:"v,omitempty"`
-	Execution   string     `json:"x,omitempty"`
-	Output      string     `json:"o,omitempty"`
-	Error       string     `json:"e,omitempty"`
-	Attempts    int        `json:"a,omitempty"`
-	Retries     int        `json:"t,omitempty"`
-	Credits     int        `json:"$,omitempty"`
-	Batch       string     `json:"b,omitempty"`
-	Result      *resultRow `json:"r,omitempty"`
-	History     []eventRow `json:"s"`
-}
-
-type resultRow struct {
-	Path        string `json:"p,omitempty"`
-	SHA256      []byte `json:"h,omitempty"`
-	ContentType string `json:"c,omitempty"`
-	Name        string `json:"n,omitempty"`
-}
-
-type eventRow struct {
-	State  State  `json:"s"`
-	Millis int64  `json:"t"` // since 1970
-	Detail string `json:"d,omitempty"`
-}
-
-func (j Job) encode() ([]byte, error) {
-	sum, err := hex.DecodeString(j.SHA256)
-	if err != nil {
-		return nil, fmt.Errorf("job %s: content hash: %w", j.ID, err)
-	}
-	r := row{
-		ID: j.ID, Folder: j.Folder, SHA256: sum, Size: j.Size, ContentType: j.ContentType, Workflow: j.Workflow, Version: j.Version,
-		Execution: j.Execution, Output: j.Output, Error: j.Error, Attempts: j.Attempts, Retries: j.Retries, Credits: j.Credits,
-		Batch: j.Batch,
-	}
-	if utf8.ValidString(j.Path) {
-		r.Path = j.Path
-	} else {
-		r.RawPath = []byte(j.Path)
-	}
-	if j.Result != (Result{}) {
-		sum, err := hex.DecodeString(j.Result.SHA256)
-		if err != nil {
-			return nil, fmt.Errorf("job %s: result hash: %w", j.ID, err)
-		}
-		r.Result = &resultRow{j.Result.Path, sum, j.Result.ContentType, j.Result.Name}
-	}
-	for _, e := range j.History {
-		r.History = append(r.History, eventRow{e.State, e.Time.UnixMilli(), e.Detail})
-	}
-	return json.Marshal(r)
-}
-
-func decodeJob(seq uint64, data []byte) (Job, error) {
-	var r row
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Job{}, fmt.Errorf("row %d of the ledger: %w", seq, err)
-	}
-	j := Job{
-		ID: r.ID, Folder: r.Folder, Path: r.Path, SHA256: hex.EncodeToString(r.SHA256), Size: r.Size, ContentType: r.ContentType,
-		Workflow: r.Workflow, Version: r.Version, Execution: r.Execution, Output: r.Output, Error: r.Error, Attempts: r.Attempts, Retries: r.Retries,
-		Credits: r.Credits, Batch: r.Batch, seq: seq,
-	}
-	if len(r.RawPath) > 0 {
-		j.Path = string(r.RawPath)
-	}
-	if r.Result != nil {
-		j.Result = Result{r.Result.Path, hex.EncodeToString(r.Result.SHA256), r.Result.ContentType, r.Result.Name}
-	}
-	for _, e := range r.History {
-		j.enter(Event{e.State, time.UnixMilli(e.Millis), e.Detail})
-	}
-	if _, known := steps[j.State]; !known {
-		return Job{}, fmt.Errorf("row %d of the ledger: unknown state %q", seq, j.State)
-	}
-	return j, nil
 }

@@ -1,7 +1,8 @@
 // Package store is the ledger: every job in one bbolt file, with the indexes by which the stages find what is owed next.
 //
-// Read job.go (what a job is), steps.go (its states and the table of allowed steps), ledger.go (opening, adding, stepping),
-// query.go (finding) and commit.go (how concurrent writers share one fsync). The ledger knows nothing of the API, of folders on
+// Read job.go (what a job is), steps.go (its states and the table of allowed steps), ledger.go (adding, stepping), row.go (a job
+// in the file), query.go (finding), commit.go (how concurrent writers share one fsync, and what a failed one leaves behind),
+// open.go, and what keeps the file itself: verify.go, copies.go, compact.go. The ledger knows nothing of the API, of folders on
 // disk or of time limits; whoever steps a job says why.
 package store
 
@@ -9,38 +10,35 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Errors that callers act on.
 var (
-	ErrLocked   = errors.New("the ledger is in use by another hotfolder process")
+	ErrLocked   = errors.New("the ledger is in use")
 	ErrNewer    = errors.New("the ledger was written by a newer hotfolder: install that version or a later one")
 	ErrDamaged  = errors.New("the ledger is damaged")
 	ErrNotFound = errors.New("no such job")
 	ErrStep     = errors.New("step not allowed")
 	ErrTaken    = errors.New("the output name belongs to another job")
+	ErrExists   = errors.New("the ledger has that job already")
 )
 
 const schema = 1
 
-// The buckets. All but meta, ids and counts are keyed or valued by a job's seq, 8 bytes big-endian.
+// The buckets. All but meta, counts and credits are keyed or valued by a job's seq, 8 bytes big-endian.
 var (
-	bMeta     = []byte("meta")     // "schema" → decimal
+	bMeta     = []byte("meta")     // "schema" → decimal; "unreconciled" → see SetReconciled
 	bJobs     = []byte("jobs")     // seq → row
 	bIDs      = []byte("ids")      // id → seq
-	bStates   = []byte("states")   // state 0 folder 0 seq → nothing: what is owed, oldest first
-	bPaths    = []byte("paths")    // folder 0 path → seen: the file as last looked at
+	bStates   = []byte("states")   // letter of the state, folder 0 seq → nothing: what is owed, oldest first
+	bPaths    = []byte("paths")    // pathKey → seen: the file as last looked at
 	bContents = []byte("contents") // first 8 bytes of the hash, seq → nothing
-	bOutputs  = []byte("outputs")  // folder 0 output → seq: who owns a name in an output folder
+	bOutputs  = []byte("outputs")  // pathKey → seq: who owns a name in an output folder
 	bCounts   = []byte("counts")   // state 0 folder → number of jobs
 	bCredits  = []byte("credits")  // local day 2006-01-02 → credits charged to executions submitted then
 )
@@ -48,105 +46,22 @@ var (
 var buckets = [][]byte{bMeta, bJobs, bIDs, bStates, bPaths, bContents, bOutputs, bCounts, bCredits}
 
 // Ledger is an open ledger. All methods are safe for concurrent use; those that change something return when it is durable.
+// After a failed write (a full disk, say) they return the error, nothing of the change is there, and the next one tries anew.
 type Ledger struct {
-	db *bbolt.DB
+	path     string
+	readOnly bool
+
+	use sync.RWMutex // held while db is used; locked while it is closed or opened anew
+	db  *bbolt.DB
+	fd  *os.File // db's: closing it releases the lock on the file
+	out error    // why db can't be used; nil: it can. Written with disk held, too
+
+	undo int // the transaction to take back before db can be used again; guarded by disk
 
 	mu      sync.Mutex // guards pending
 	pending []*update
 	disk    sync.Mutex // held by the one writer that commits for all
 }
-
-// Open opens the ledger in file, creating it and its folder when they are missing. It fails with ErrLocked when another process
-// has it, ErrNewer when a newer version wrote it and ErrDamaged when it can't be read.
-func Open(file string) (*Ledger, error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
-	}
-	l, err := open(file, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType})
-	if err != nil {
-		return nil, err
-	}
-	if err := l.db.Update(prepare); err != nil {
-		return nil, errors.Join(openError(file, err), l.Close())
-	}
-	return l, nil
-}
-
-// OpenReadOnly opens an existing ledger for looking only. It fails with fs.ErrNotExist when there is none.
-func OpenReadOnly(file string) (*Ledger, error) {
-	if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
-	}
-	l, err := open(file, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
-	if err != nil {
-		return nil, err
-	}
-	if err := l.db.View(checkSchema); err != nil {
-		return nil, errors.Join(openError(file, err), l.Close())
-	}
-	return l, nil
-}
-
-const lockWait = time.Second
-
-// open turns bbolt's ways of meeting a damaged file, panics among them, into ErrDamaged.
-func open(file string, o *bbolt.Options) (l *Ledger, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = openError(file, fmt.Errorf("%w: %v", ErrDamaged, p))
-		}
-	}()
-	db, err := bbolt.Open(file, 0o600, o)
-	if err != nil {
-		return nil, openError(file, err)
-	}
-	return &Ledger{db: db}, nil
-}
-
-func openError(file string, err error) error {
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		err = ErrLocked
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
-		err = fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	return fmt.Errorf("open ledger %s: %w", file, err)
-}
-
-func prepare(tx *bbolt.Tx) error {
-	if tx.Bucket(bMeta) != nil {
-		return checkSchema(tx)
-	}
-	for _, b := range buckets {
-		if _, err := tx.CreateBucket(b); err != nil {
-			return err
-		}
-	}
-	return tx.Bucket(bMeta).Put([]byte("schema"), []byte(strconv.Itoa(schema)))
-}
-
-func checkSchema(tx *bbolt.Tx) error {
-	meta := tx.Bucket(bMeta)
-	if meta == nil {
-		return fmt.Errorf("%w: it has no schema", ErrDamaged)
-	}
-	v, err := strconv.Atoi(string(meta.Get([]byte("schema"))))
-	switch {
-	case err != nil || v < 1:
-		return fmt.Errorf("%w: schema %q", ErrDamaged, meta.Get([]byte("schema")))
-	case v > schema:
-		return fmt.Errorf("%w (its schema is %d, this version knows %d)", ErrNewer, v, schema)
-	}
-	for _, b := range buckets {
-		if tx.Bucket(b) == nil {
-			return fmt.Errorf("%w: it lacks the part %q", ErrDamaged, b)
-		}
-	}
-	return nil
-}
-
-// Close waits for the steps under way and releases the file.
-func (l *Ledger) Close() error { return l.db.Close() }
 
 // Seen is a file as it was last looked at: enough to know at a rescan that nothing has changed.
 type Seen struct {
@@ -164,6 +79,8 @@ func (l *Ledger) Add(job Job, seen Seen) (_ Job, added bool, err error) {
 		switch {
 		case errors.Is(err, ErrNotFound):
 			added = true
+			job.History = nil
+			job.enter(Event{State: job.State, Time: time.Now(), Detail: job.Error})
 			if err := insert(tx, &job); err != nil {
 				return err
 			}
@@ -190,8 +107,6 @@ func insert(tx *bbolt.Tx, job *Job) error {
 		return err
 	}
 	job.seq = seq
-	job.History = nil
-	job.enter(Event{State: job.State, Time: time.Now(), Detail: job.Error})
 	if err := tx.Bucket(bIDs).Put([]byte(job.ID), seqKey(seq)); err != nil {
 		return err
 	}
@@ -310,7 +225,10 @@ func put(tx *bbolt.Tx, old, job *Job) error {
 }
 
 func putOutput(tx *bbolt.Tx, old, job *Job) error {
-	if old == nil || old.Output == job.Output {
+	if old == nil {
+		old = &Job{}
+	}
+	if old.Output == job.Output {
 		return nil
 	}
 	outputs := tx.Bucket(bOutputs)
@@ -354,10 +272,4 @@ func number(value []byte) int64 {
 		return 0
 	}
 	return int64(binary.BigEndian.Uint64(value))
-}
-
-// Exists tells whether there is a ledger in file.
-func Exists(file string) bool {
-	_, err := os.Stat(file)
-	return !errors.Is(err, fs.ErrNotExist)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -12,9 +13,19 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// view runs fn in a transaction that sees one moment and holds nobody up.
+func (l *Ledger) view(fn func(*bbolt.Tx) error) error {
+	l.use.RLock()
+	defer l.use.RUnlock()
+	if l.out != nil {
+		return damaged(l.path, fmt.Errorf("the ledger cannot be used now: %w", l.out))
+	}
+	return damaged(l.path, guard(func() error { return l.db.View(fn) }))
+}
+
 // Get returns a job; ErrNotFound when there is none of that id.
 func (l *Ledger) Get(id string) (job Job, err error) {
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		job, err = byID(tx, id)
 		return err
 	})
@@ -23,7 +34,7 @@ func (l *Ledger) Get(id string) (job Job, err error) {
 
 // Find returns the job whose id begins with prefix; ErrNotFound when it is none or more than one.
 func (l *Ledger) Find(prefix string) (job Job, err error) {
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bIDs).Cursor()
 		k, v := c.Seek([]byte(prefix))
 		if prefix == "" || !bytes.HasPrefix(k, []byte(prefix)) {
@@ -40,7 +51,7 @@ func (l *Ledger) Find(prefix string) (job Job, err error) {
 
 // Known tells whether the file was seen as it is now, so that nothing is to be done about it. It reads one small row.
 func (l *Ledger) Known(folder, path string, size int64, modTime time.Time) (known bool) {
-	_ = l.db.View(func(tx *bbolt.Tx) error { // a closed ledger knows nothing
+	_ = l.view(func(tx *bbolt.Tx) error { // a closed ledger knows nothing
 		_, seen, ok := seenFrom(tx.Bucket(bPaths).Get(pathKey(folder, path)))
 		known = ok && seen.Size == size && seen.ModTime.Equal(modTime)
 		return nil
@@ -50,7 +61,7 @@ func (l *Ledger) Known(folder, path string, size int64, modTime time.Time) (know
 
 // ByPath returns the job of the file's content as last seen; ErrNotFound when the file was never seen.
 func (l *Ledger) ByPath(folder, path string) (job Job, err error) {
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		seq, _, ok := seenFrom(tx.Bucket(bPaths).Get(pathKey(folder, path)))
 		if !ok {
 			return fmt.Errorf("%w: %s in %s", ErrNotFound, path, folder)
@@ -63,7 +74,7 @@ func (l *Ledger) ByPath(folder, path string) (job Job, err error) {
 
 // OwnerOf returns the job to which a name in a hot folder's output belongs; ErrNotFound when it is nobody's.
 func (l *Ledger) OwnerOf(folder, output string) (job Job, err error) {
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		seq := tx.Bucket(bOutputs).Get(pathKey(folder, output))
 		if seq == nil {
 			return fmt.Errorf("%w: nobody owns %s in %s", ErrNotFound, output, folder)
@@ -76,7 +87,7 @@ func (l *Ledger) OwnerOf(folder, output string) (job Job, err error) {
 
 // SameContent finds a job of the same content (hex SHA-256) for which want is true, the earliest first.
 func (l *Ledger) SameContent(sha string, want func(Job) bool) (found Job, ok bool, err error) {
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		prefix := contentKey(sha, 0)[:8]
 		c := tx.Bucket(bContents).Cursor()
 		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
@@ -96,7 +107,7 @@ func (l *Ledger) SameContent(sha string, want func(Job) bool) (found Job, ok boo
 
 // Next returns up to most jobs of a hot folder in a state, the earliest discovered first, leaving out those to skip.
 func (l *Ledger) Next(state State, folder string, most int, skip func(id string) bool) (jobs []Job, err error) {
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		prefix := stateKey(state, folder, 0)
 		prefix = prefix[:len(prefix)-8]
 		c := tx.Bucket(bStates).Cursor()
@@ -117,7 +128,7 @@ func (l *Ledger) Next(state State, folder string, most int, skip func(id string)
 // Counts tells how many jobs each hot folder has in each state. Its cost does not grow with the number of jobs.
 func (l *Ledger) Counts() (counts map[string]map[State]int, err error) {
 	counts = map[string]map[State]int{}
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bCounts).ForEach(func(k, v []byte) error {
 			state, folder, _ := strings.Cut(string(k), "\x00")
 			if counts[folder] == nil {
@@ -134,7 +145,7 @@ func (l *Ledger) Counts() (counts map[string]map[State]int, err error) {
 
 // Credits returns what the executions submitted on that local day cost.
 func (l *Ledger) Credits(day time.Time) (credits int, err error) {
-	err = l.db.View(func(tx *bbolt.Tx) error {
+	err = l.view(func(tx *bbolt.Tx) error {
 		credits = int(number(tx.Bucket(bCredits).Get([]byte(day.Format(time.DateOnly)))))
 		return nil
 	})
@@ -163,7 +174,7 @@ func (l *Ledger) Jobs(f Filter) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
 		for next := uint64(0); ; {
 			var page []Job
-			err := l.db.View(func(tx *bbolt.Tx) (err error) {
+			err := l.view(func(tx *bbolt.Tx) (err error) {
 				page, next, err = jobsFrom(tx, next, f)
 				return err
 			})
@@ -226,12 +237,18 @@ func bySeq(tx *bbolt.Tx, seq uint64) (Job, error) {
 func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
 
 func stateKey(state State, folder string, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte(string(state)+"\x00"+folder+"\x00"), seq)
+	key := append([]byte{letters[state]}, folder...)
+	return binary.BigEndian.AppendUint64(append(key, 0), seq)
 }
 
 func countKey(state State, folder string) []byte { return []byte(string(state) + "\x00" + folder) }
 
-func pathKey(folder, path string) []byte { return []byte(folder + "\x00" + path) }
+// pathKey stands for a path in a hot folder's input or output. It is 16 bytes of a hash, so that two paths never share one and
+// long paths cost nothing.
+func pathKey(folder, path string) []byte {
+	sum := sha256.Sum256([]byte(folder + "\x00" + path))
+	return sum[:16]
+}
 
 func contentKey(sha string, seq uint64) []byte {
 	sum, _ := hex.DecodeString(sha) // encode has refused what is not hex

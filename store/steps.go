@@ -22,6 +22,9 @@ const (
 // States lists all states in the order in which people want to read them.
 var States = []State{Queued, Uploaded, Submitting, Processing, InQA, PaymentRequired, Downloading, Delivered, Failed, Gone}
 
+// letters are the states as they stand in the file; one that was given away is never used for another state.
+var letters = map[State]byte{Queued: 'q', Uploaded: 'u', Submitting: 's', Processing: 'p', InQA: 'i', PaymentRequired: '$', Downloading: 'd', Delivered: 'v', Failed: 'f', Gone: 'g'}
+
 // steps is the whole life of a job, one line a state. Ledger.Step refuses anything else with ErrStep and writes nothing.
 var steps = map[State][]State{
 	Queued:          {Uploaded, Failed, Gone},

@@ -83,7 +83,7 @@ func (k *checker) tell(f finding) {
 func (k *checker) verdict() error {
 	for _, code := range []int{exitUsage, exitLogin, exitUnreachable, exitFailed} {
 		if slices.Contains(k.codes, code) {
-			return &coded{code, fmt.Errorf("check found %s; the mends stand beside them", plural(len(k.codes), "error"))}
+			return &coded{code, fmt.Errorf("check found %s, named above", plural(len(k.codes), "error"))}
 		}
 	}
 	return nil
@@ -153,7 +153,7 @@ func (k *checker) account(ctx context.Context, c *config.Config) {
 	defer api.Close()
 	organizations, err := api.Organizations(ctx)
 	if err != nil {
-		k.fail(exitCode(err), mendOf(err), "login: %v", err)
+		k.fail(exitCode(err), mendOf(err), "login: %s", plain(err))
 		return
 	}
 	k.ok("login at %s", c.API.URL)
@@ -175,7 +175,7 @@ func (k *checker) account(ctx context.Context, c *config.Config) {
 
 func (k *checker) clock(ahead time.Duration) {
 	if ahead.Abs() < time.Minute {
-		k.ok("clock")
+		k.ok("clock agrees with AutoRetouch's")
 		return
 	}
 	k.warn("set this machine's clock", "this machine's clock is %v off AutoRetouch's", ahead.Abs())
@@ -184,7 +184,7 @@ func (k *checker) clock(ahead time.Duration) {
 func (k *checker) balance(ctx context.Context, api *autoretouch.Client) {
 	switch credits, err := api.Balance(ctx); {
 	case err != nil:
-		k.fail(exitCode(err), mendOf(err), "balance: %v", err)
+		k.fail(exitCode(err), mendOf(err), "balance: %s", plain(err))
 	case credits <= 0:
 		k.warn("buy credits", "the account is out of credits")
 	default:
@@ -198,7 +198,7 @@ func (k *checker) workflow(ctx context.Context, api *autoretouch.Client, f confi
 	case errors.Is(err, autoretouch.ErrNotFound):
 		k.fail(exitUsage, "choose one of 'hotfolder workflows'", "%s: there is no workflow %s", f.Name, f.Workflow)
 	case err != nil:
-		k.fail(exitCode(err), mendOf(err), "%s: workflow: %v", f.Name, err)
+		k.fail(exitCode(err), mendOf(err), "%s: workflow: %s", f.Name, plain(err))
 	default:
 		k.ok("%s: workflow %s, %s a picture", f.Name, w.Name, plural(w.ExecutionPrice, "credit"))
 	}

@@ -27,7 +27,9 @@ func (k *checker) dataDir(c *config.Config) {
 
 func (k *checker) folder(f config.Folder) {
 	k.readable(f.Name+": input", f.Input)
-	if k.writable(f.Name+": output", f.Output) {
+	if _, err := os.Stat(f.Output); errors.Is(err, fs.ErrNotExist) { // the agent does not make it: its share may be gone
+		k.fail(exitFailed, "create it, or connect the share or disk", "%s: output %s is not there", f.Name, f.Output)
+	} else if k.writable(f.Name+": output", f.Output) {
 		k.space(f.Name+": output", f.Output)
 	}
 	if f.AfterSuccess != config.Keep || f.Failed != "" {

@@ -97,11 +97,19 @@ func explain(err error) []string {
 	if errors.Is(err, context.Canceled) {
 		return []string{"hotfolder: interrupted"}
 	}
-	text := "hotfolder: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+	text := "hotfolder: " + plain(err)
 	if mend := mendOf(err); mend != "" {
 		text += "; " + mend
 	}
 	return []string{visible(text)}
+}
+
+// plain is an error in a line.
+func plain(err error) string {
+	if errors.Is(err, autoretouch.ErrNoLogin) {
+		return "not logged in"
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
 // mendOf says what to do about an error whose text does not.

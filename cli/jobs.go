@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"hotfolder/agent"
@@ -57,7 +59,12 @@ func (a *app) showJob() *cobra.Command {
 		Short:   "Show one job and its whole history",
 		Long:    "Show tells of the job whose id begins with ID.",
 		Example: "  hotfolder jobs show 3f9a1c2e\n  hotfolder jobs show 3f9a1c2e --json",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, ids []string) error {
+			if len(ids) != 1 {
+				return errors.New("name one job by its id; 'hotfolder jobs' lists them")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := a.config()
 			if err != nil {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -74,20 +73,7 @@ func (p *progress) above(w io.Writer) io.Writer {
 	if p.bars == nil {
 		return w
 	}
-	return aboveBars{p.bars, w}
-}
-
-type aboveBars struct {
-	bars *mpb.Progress
-	then io.Writer // when the bars have ended
-}
-
-func (a aboveBars) Write(b []byte) (int, error) {
-	n, err := a.bars.Write(b)
-	if errors.Is(err, mpb.ErrDone) {
-		return a.then.Write(b)
-	}
-	return n, err
+	return p.bars
 }
 
 // watch shows how things stand until ctx ends.
@@ -109,7 +95,6 @@ func (p *progress) watch(ctx context.Context, desk agent.Desk, before agent.Stat
 	if now, err := desk.Status(context.WithoutCancel(ctx)); err == nil {
 		p.show(before, now)
 	}
-	p.end()
 }
 
 func (p *progress) wait(ctx context.Context, tick *time.Ticker) {
@@ -137,7 +122,7 @@ func (p *progress) show(before, now agent.Status) {
 	}
 }
 
-// end leaves the bars as they are.
+// end leaves the bars as they are. Nothing may be shown after it.
 func (p *progress) end() {
 	if p.bars == nil {
 		return

@@ -58,6 +58,7 @@ func (a *app) runOnce(ctx context.Context, c *config.Config) error {
 	log, file := openLog(c, false, p.above(a.err))
 	defer file.Close()
 	err := start{config: c, log: log, once: true, beside: p.watch}.run(ctx)
+	p.end()
 	if p.begun {
 		fmt.Fprintln(a.out, p.summary())
 	}

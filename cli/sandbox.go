@@ -83,6 +83,7 @@ folders:
 
 Then log in and run:
 
+mkdir in out
 echo %s | hotfolder login --refresh-token-stdin
 hotfolder run
 `, url, sandbox.Organization, sandbox.PackshotWhite, sandbox.CatalogueJPEG, sandbox.TransparentCut, sandbox.FastCheck,

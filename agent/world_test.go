@@ -46,7 +46,6 @@ type studio struct {
 	sandbox sandbox.Options
 	folder  string // more keys of the hot folder, a line each
 	config  string // more keys of the configuration
-	once    bool
 }
 
 // in runs a test in a world of its own.

@@ -34,6 +34,66 @@ func TestLinksAndPipes(t *testing.T) {
 	})
 }
 
+// A hard link is a file of its name; a device is none.
+func TestHardLinksAndDevices(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		must(t, os.Link(s.path("a.jpg"), s.path("b.jpg")))
+		if err := syscall.Mknod(s.path("null.jpg"), syscall.S_IFCHR|0o666, 1<<8|3); err != nil {
+			t.Log("without a device:", err)
+		}
+	}, func(s *studio) {
+		s.pass(10 * time.Minute)
+		s.want("a.jpg", "b.jpg")
+		s.wantState(1, watcher.OK)
+	})
+}
+
+// What takes a file's or a folder's place between two looks is neither waited for nor followed.
+func TestReplacedAtTheLastMoment(t *testing.T) {
+	outside := t.TempDir()
+	must(t, os.WriteFile(outside+"/b.jpg", jpegOf(t, 8, 8), 0o644))
+	replacements := map[string]func(name string) error{
+		"pipe":   func(name string) error { return syscall.Mkfifo(name, 0o644) },
+		"link":   func(name string) error { return os.Symlink(outside+"/b.jpg", name) },
+		"folder": func(name string) error { return os.Symlink(outside, name) },
+	}
+	for name, replace := range replacements {
+		t.Run(name, func(t *testing.T) {
+			inStudio(t, func(s *studio) {
+				s.write("a.jpg", jpegOf(t, 8, 8))
+				s.write("sub/b.jpg", jpegOf(t, 8, 8))
+				s.fault = func(op, path string) error {
+					if op != "open" || path != s.path("a.jpg") && path != s.path("sub") {
+						return nil
+					}
+					must(t, os.RemoveAll(path))
+					return replace(path)
+				}
+			}, func(s *studio) {
+				s.pass(10 * time.Minute)
+				s.want()
+			})
+		})
+	}
+}
+
+// Open opens nothing but regular files.
+func TestOpen(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(dir+"/file", []byte("text"), 0o644))
+	must(t, os.Symlink("file", dir+"/link"))
+	must(t, syscall.Mkfifo(dir+"/pipe", 0o644))
+	must(t, os.Mkdir(dir+"/folder", 0o755))
+	for _, name := range []string{"file", "link", "pipe", "folder", "nothing"} {
+		f, err := watcher.Open(dir + "/" + name)
+		if (err == nil) != (name == "file") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		f.Close()
+	}
+}
+
 // What stands in the place of the lock file is not waited for.
 func TestLockIsPipe(t *testing.T) {
 	inStudio(t, func(s *studio) {

@@ -94,7 +94,7 @@ hotfolder run
 func parseFaults(list []string) (f sandbox.Faults, err error) {
 	for _, fault := range list {
 		name, value, ok := strings.Cut(fault, "=")
-		if !ok || !slices.Contains(faultNames(), name) {
+		if !ok || value == "" || !slices.Contains(faultNames(), name) {
 			return f, fmt.Errorf("--fault %s: write NAME=VALUE; the names are %s", fault, strings.Join(faultNames(), ", "))
 		}
 		if decodeFault(&f, name, value) == nil {
@@ -108,7 +108,7 @@ func parseFaults(list []string) (f sandbox.Faults, err error) {
 }
 
 func decodeFault(f *sandbox.Faults, name, value string) error {
-	d := yaml.NewDecoder(strings.NewReader("{" + name + ": " + value + "}"))
+	d := yaml.NewDecoder(strings.NewReader(name + ": " + value))
 	d.KnownFields(true)
 	return d.Decode(f)
 }

@@ -147,7 +147,7 @@ func (l *Ledger) openOnce(o *bbolt.Options) (err error) {
 		return err
 	})
 	if err == nil {
-		l.db.AllocSize = 1 << 20 // grows by this much, in bytes
+		l.db.AllocSize = 256 << 10 // the file grows by so many bytes at a time
 		l.out = nil
 		return nil
 	}

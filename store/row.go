@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -27,10 +28,8 @@ func (j *Job) numbers() []*int { return []*int{&j.Attempts, &j.Retries, &j.Credi
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
 
 func (j *Job) encode() ([]byte, error) {
-	for _, sum := range []string{j.SHA256, j.Result.SHA256} {
-		if _, err := hex.DecodeString(sum); err != nil {
-			return nil, fmt.Errorf("job %s: hash: %w", j.ID, err)
-		}
+	if err := j.checkHashes(); err != nil {
+		return nil, fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	b := make([]byte, 0, 512)
 	for _, s := range j.texts() {
@@ -42,13 +41,27 @@ func (j *Job) encode() ([]byte, error) {
 	}
 	before := int64(0)
 	for _, e := range j.History {
+		letter, known := letters[e.State]
+		if !known {
+			return nil, fmt.Errorf("job %s: unknown state %q", j.ID, e.State)
+		}
 		at := e.Time.UnixMilli()
-		b = binary.AppendVarint(append(b, letters[e.State]), at-before)
+		b = binary.AppendVarint(append(b, letter), at-before)
 		b = appendText(b, e.Detail)
 		before = at
 	}
 	b = append(b, make([]byte, max(0, minRow-crc32.Size-len(b)))...)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crcTable)), nil
+}
+
+// checkHashes refuses what is not hex, by which nothing could be found again.
+func (j *Job) checkHashes() error {
+	for _, sum := range []string{j.SHA256, j.Result.SHA256} {
+		if _, err := hex.DecodeString(sum); err != nil {
+			return fmt.Errorf("hash: %w", err)
+		}
+	}
+	return nil
 }
 
 // decodeJob reads a row; data is not kept.
@@ -82,7 +95,7 @@ func decodeRow(data []byte) (j Job, err error) {
 	if r.err == nil && j.State == "" {
 		r.err = errors.New("it has no history")
 	}
-	return j, r.err
+	return j, cmp.Or(r.err, j.checkHashes())
 }
 
 // The kinds of text, beside its length in the file.
@@ -167,8 +180,8 @@ func (r *rowReader) text() string {
 }
 
 func (r *rowReader) state() State {
-	for state, letter := range letters {
-		if len(r.data) > 0 && r.data[0] == letter {
+	for _, state := range States {
+		if len(r.data) > 0 && r.data[0] == letters[state] {
 			r.data = r.data[1:]
 			return state
 		}

@@ -1,0 +1,18 @@
+#!/bin/sh
+# After installing: "configure [OLD]" from dpkg, "1" (first) or "2" (upgrade) from rpm.
+set -e
+
+getent passwd hotfolder >/dev/null || useradd --system --user-group --no-create-home --home-dir /var/lib/hotfolder \
+	--shell /usr/sbin/nologin --comment "Hotfolder for AutoRetouch" hotfolder
+
+command -v systemctl >/dev/null || exit 0
+if [ "$1" = 1 ] || { [ "$1" = configure ] && [ -z "$2" ]; }; then
+	systemctl --quiet enable hotfolder.service
+	do=start # nothing, before there is a configuration
+else
+	do=try-restart
+fi
+if [ -d /run/systemd/system ]; then
+	systemctl daemon-reload
+	systemctl $do hotfolder.service
+fi

@@ -1,0 +1,15 @@
+-- What wixl has no element for, one query a line. The old version is removed last, when the new one holds its components: so the
+-- service is stopped and started again, but not registered anew.
+INSERT INTO `InstallExecuteSequence` (`Action`, `Sequence`) VALUES ('RemoveExistingProducts', 6650)
+UPDATE `Property` SET `Value` = 'CONFIG;NEWERFOUND;OLDERFOUND' WHERE `Property` = 'SecureCustomProperties'
+-- PATH
+CREATE TABLE `Environment` (`Environment` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL LOCALIZABLE, `Value` CHAR(255) LOCALIZABLE, `Component_` CHAR(72) NOT NULL PRIMARY KEY `Environment`)
+INSERT INTO `Environment` (`Environment`, `Name`, `Value`, `Component_`) VALUES ('Path', '=-*PATH', '[~];[INSTALLDIR]', 'Program')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Sequence`) VALUES ('RemoveEnvironmentStrings', 3300)
+INSERT INTO `InstallExecuteSequence` (`Action`, `Sequence`) VALUES ('WriteEnvironmentStrings', 5200)
+-- DEFAULTCONFIG: the configuration in ProgramData, if there is one
+CREATE TABLE `DrLocator` (`Signature_` CHAR(72) NOT NULL, `Parent` CHAR(72), `Path` CHAR(255), `Depth` SHORT PRIMARY KEY `Signature_`, `Parent`, `Path`)
+INSERT INTO `Signature` (`Signature`, `FileName`) VALUES ('DefaultConfig', 'hotfolder.yaml')
+INSERT INTO `DrLocator` (`Signature_`, `Path`, `Depth`) VALUES ('DefaultConfig', '[CommonAppDataFolder]hotfolder\', 0)
+INSERT INTO `AppSearch` (`Property`, `Signature_`) VALUES ('DEFAULTCONFIG', 'DefaultConfig')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Sequence`) VALUES ('AppSearch', 50)

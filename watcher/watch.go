@@ -49,7 +49,7 @@ func (w *owner) lostEvents(err error) {
 // forgetFolder has a subfolder that was renamed or removed no longer watched under its old path.
 func (w *owner) forgetFolder(dir string) {
 	if w.gone[dir] = true; len(w.gone) > maxFolders {
-		w.online(check{info: w.root}) // with events that begin anew
+		w.online(check{info: w.root, network: w.hearing.network}) // with events that begin anew
 	}
 }
 

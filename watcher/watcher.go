@@ -2,7 +2,9 @@
 // hints, the scan is the truth.
 //
 // Read watcher.go (the door), folder.go (the goroutine that owns a folder's state) with root.go, rescan.go and watch.go, then
-// look.go (is this file ready?), walk.go (which files are there?), names.go (what is ignored), picture.go (is it whole?).
+// look.go (is this file ready?), walk.go (which files are there?), names.go (what is ignored), picture.go (is it whole?). What
+// shares do is in mount.go (is it away?), calls.go (does it hang?), share.go (does it tell of changes?) and claim.go (is another
+// agent on it?).
 package watcher
 
 import (
@@ -62,7 +64,7 @@ type Options struct {
 	Log *slog.Logger
 
 	// Events gives a new source of events: OSEvents, or a test's own. With nil, or where it gives none (nil, nil), the
-	// folder is rescanned every ten seconds, or more often if Rescan says so.
+	// folder is rescanned every ten seconds, or more often if Rescan says so. So is one on a network share.
 	Events func() (Events, error)
 }
 
@@ -73,7 +75,7 @@ var ErrChanged = errors.New("the file changed while it was read")
 type State struct {
 	Health Health
 	Err    error  // why; nil for OK
-	Advice string // for a person, perhaps ""
+	Advice string // for a person, perhaps "", and perhaps with OK: then it says how files are found on a network share
 	Mount  string // the mount point that the root lies below, as Root.Mount: to be kept for Options.Mount
 }
 
@@ -82,7 +84,7 @@ type Health int
 
 const (
 	OK         Health = iota
-	Offline           // missing, unmounted or unreadable: looked for every few seconds, nothing in it is taken for deleted
+	Offline           // missing, unmounted, unreadable or not answering: looked for every few seconds, nothing in it is taken for deleted
 	RescanOnly        // works, but without events (watch limit reached), so files are found later
 	Claimed           // another agent works on it (ErrClaimed): nothing is taken until that one ended
 )

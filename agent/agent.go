@@ -47,6 +47,7 @@ type Agent struct {
 	claims   sync.Map      // the contents for which an execution is being created → job id
 	hashing  chan struct{} // a slot for each file that is hashed at once
 	disk     disk
+	mounts   *mounts
 	events   func() (watcher.Events, error)
 	asking   gate // list and details calls; each stage has a gate for its own calls
 	login    gate
@@ -67,6 +68,8 @@ type folder struct {
 	workflow gate // the API's opinion of its workflow
 	output   gate // writing there
 	offline  atomic.Bool
+	notice   atomic.Pointer[string] // what people should know of the input though nothing is wrong
+	out      *watcher.Root
 }
 
 // grace is how long what is in hand may take to finish once the agent is told to stop.
@@ -84,6 +87,7 @@ func New(o Options) (*Agent, error) {
 		credits:  make(chan struct{}, 1),
 		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)+1),
 		disk:     osDisk{},
+		mounts:   openMounts(mountsFile(o.Config.DataDir), o.Log),
 		events:   o.Events,
 		asking:   apiGate(),
 		login:    gate{after: 1, base: 5 * time.Second, most: 5 * time.Second},
@@ -99,6 +103,7 @@ func New(o Options) (*Agent, error) {
 			workflow: gate{after: 1, base: 30 * time.Second, most: 5 * time.Minute},
 			output:   gate{after: 1, base: time.Second, most: 30 * time.Second},
 		}
+		f.out = watcher.NewRoot(c.Output, a.mounts.of(c.Output))
 		var err error
 		if f.watch, err = watcher.New(a.watchOptions(f)); err != nil {
 			return nil, err
@@ -148,6 +153,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	all.Go(func() { a.lookupLoop(ctx, work) })
 	all.Go(func() { a.pollLoop(ctx, work) })
 	all.Go(func() { a.accountLoop(ctx, work) })
+	all.Go(func() { a.copyLoop(ctx) })
 
 	var left error
 	if a.once {

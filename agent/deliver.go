@@ -17,8 +17,8 @@ import (
 // deliver brings the job's result under its final name: downloading → delivered. The name is the job's in the ledger before
 // anything is written, so after a crash a file of that name with the right content is known to be this result.
 func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
-	if _, err := os.Stat(f.Output); err != nil {
-		return &outputError{err} // never created: it may be a share that is not mounted
+	if err := a.outputThere(f); err != nil {
+		return err
 	}
 	job, at, err := a.claim(ctx, f, job)
 	if err != nil {
@@ -48,6 +48,9 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 	if err := part.flush(); err != nil {
 		return &outputError{err}
 	}
+	if err := a.outputThere(f); err != nil { // the download may have taken long
+		return err
+	}
 	for {
 		err := part.commit(f.outputPath(job.Output), at == replaceable)
 		if err == nil {
@@ -65,6 +68,15 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 		}
 	}
 	return a.delivered(ctx, f, job, "", job.Output)
+}
+
+// outputThere tells whether the output folder can be written to now. It is never created: it may be a share that is not mounted.
+func (a *Agent) outputThere(f *folder) error {
+	if err := f.out.Check(); err != nil {
+		return &outputError{err}
+	}
+	a.mounts.learn(f.Output, f.out.Mount())
+	return nil
 }
 
 // fetch downloads the result into part and checks it.

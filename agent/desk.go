@@ -30,8 +30,9 @@ type Status struct {
 // FolderStatus is one hot folder in a Status.
 type FolderStatus struct {
 	Name    string              `json:"name"`
-	State   string              `json:"state"`   // ok, warning, error, or stopped when the agent does not run
-	Problem string              `json:"problem"` // what is wrong and the mend; "" when nothing is
+	State   string              `json:"state"`            // ok, warning, error, or stopped when the agent does not run
+	Problem string              `json:"problem"`          // what is wrong and the mend; "" when nothing is
+	Notice  string              `json:"notice,omitempty"` // what is not wrong but good to know: how a network share is watched
 	Counts  map[store.State]int `json:"counts"`
 }
 

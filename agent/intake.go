@@ -29,6 +29,7 @@ func (a *Agent) watchOptions(f *folder) watcher.Options {
 		Take:  func(ctx context.Context, file watcher.File) error { return a.intake(ctx, f, file) },
 		State: func(s watcher.State) { a.inputState(f, s) },
 		Log:   f.log, Events: a.events,
+		Mount: a.mounts.of(f.Input), Owner: a.Config.DataDir,
 	}
 }
 
@@ -40,17 +41,21 @@ func (a *Agent) runWatch(ctx context.Context, f *folder) {
 
 // inputState hears how the watcher fares with a hot folder's input.
 func (a *Agent) inputState(f *folder, s watcher.State) {
-	f.offline.Store(s.Health == watcher.Offline)
-	switch s.Health {
-	case watcher.OK:
-		a.troubles.clear(InputOffline, f.Name)
-		a.troubles.clear(InputEvents, f.Name)
-	case watcher.RescanOnly:
-		a.troubles.clear(InputOffline, f.Name)
-		a.troubles.raise(InputEvents, f.Name, reason(s.Err), s.Advice)
-	case watcher.Offline:
-		a.troubles.raise(InputOffline, f.Name, reason(s.Err), s.Advice)
+	f.offline.Store(s.Health == watcher.Offline || s.Health == watcher.Claimed)
+	a.mounts.learn(f.Input, s.Mount)
+	codes := map[watcher.Health]Code{watcher.Offline: InputOffline, watcher.Claimed: InputClaimed, watcher.RescanOnly: InputEvents}
+	for health, code := range codes {
+		if health == s.Health {
+			a.troubles.raise(code, f.Name, reason(s.Err), s.Advice)
+		} else {
+			a.troubles.clear(code, f.Name)
+		}
 	}
+	notice := ""
+	if s.Health == watcher.OK {
+		notice = s.Advice
+	}
+	f.notice.Store(&notice)
 	a.wakeAll()
 }
 
@@ -104,7 +109,7 @@ func (a *Agent) takeBack(f *folder, job store.Job) error {
 func look(ctx context.Context, f *folder, file watcher.File) (store.Job, store.Seen, error) {
 	job := store.Job{Folder: f.Name, Path: file.Path, Size: file.Size, State: store.Queued}
 	seen := store.Seen{Size: file.Size, ModTime: file.ModTime}
-	r, err := os.Open(f.inputPath(file.Path))
+	r, err := watcher.Open(f.inputPath(file.Path))
 	if errors.Is(err, fs.ErrPermission) && !file.Whole {
 		// The watcher has waited long enough. It is looked at again at every rescan, since nothing of it is remembered as seen.
 		job.ID, job.State = store.NewID(f.Name, file.Path, ""), store.Failed

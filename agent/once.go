@@ -69,7 +69,7 @@ func (a *Agent) needsPerson(f *folder) bool {
 			return true
 		}
 	}
-	for _, code := range []Code{WorkflowRefused, InputOffline, OutputUnwritable} {
+	for _, code := range []Code{WorkflowRefused, InputOffline, InputClaimed, OutputUnwritable} {
 		if a.troubles.has(code, f.Name) {
 			return true
 		}

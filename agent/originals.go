@@ -12,6 +12,7 @@ import (
 
 	"hotfolder/config"
 	"hotfolder/store"
+	"hotfolder/watcher"
 )
 
 // putAway does with the original of a finished job what the folder says, if it is still the content that was processed. That it
@@ -30,7 +31,7 @@ func (a *Agent) putAway(ctx context.Context, f *folder, job store.Job) {
 		case config.Delete:
 			err = os.Remove(original)
 		case config.Move:
-			_, err = a.move(original, filepath.Join(f.Processed, filepath.FromSlash(job.Path)))
+			_, err = a.move(original, f.Processed, job.Path)
 		}
 	}
 	if err != nil {
@@ -43,7 +44,7 @@ func (a *Agent) putAside(f *folder, job store.Job) {
 	if f.Failed == "" {
 		return
 	}
-	moved, err := a.move(f.inputPath(job.Path), filepath.Join(f.Failed, filepath.FromSlash(job.Path)))
+	moved, err := a.move(f.inputPath(job.Path), f.Failed, job.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
@@ -76,12 +77,18 @@ func (a *Agent) clearFailed(f *folder) {
 	}
 }
 
-// move moves a file, also to another file system, and never replaces: what has the name already keeps it, and the file gets a
-// numbered one. It returns the new path.
-func (a *Agent) move(from, to string) (string, error) {
+// move moves a file to a path in a folder, also on another file system, and never replaces: what has the name already keeps it,
+// and the file gets a numbered one. It returns the new path.
+func (a *Agent) move(from, folder, path string) (string, error) {
 	if _, err := os.Lstat(from); err != nil {
 		return "", err
 	}
+	root := watcher.NewRoot(folder, a.mounts.of(folder))
+	if err := root.Check(); err != nil && !(errors.Is(err, fs.ErrNotExist) && a.mounts.of(folder) == "") {
+		return "", err // a share that is not mounted; a folder that never was there is made
+	}
+	a.mounts.learn(folder, root.Mount())
+	to := filepath.Join(folder, filepath.FromSlash(path))
 	if err := a.disk.MkdirAll(filepath.Dir(to)); err != nil {
 		return "", err
 	}

@@ -24,6 +24,9 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 	for i := range s.Folders {
 		f := &s.Folders[i]
 		f.State = "ok"
+		if notice := a.folders[i].notice.Load(); notice != nil {
+			f.Notice = *notice
+		}
 		for _, t := range s.Troubles {
 			if t.Folder == f.Name && f.Problem == "" {
 				f.State, f.Problem = string(t.Severity), t.Text+": "+t.Mend

@@ -29,9 +29,11 @@ const (
 	APIUnreachable   Code = "api_unreachable"
 	WorkflowRefused  Code = "workflow_refused"
 	InputOffline     Code = "input_offline"
+	InputClaimed     Code = "input_claimed"
 	InputEvents      Code = "input_events"
 	OutputUnwritable Code = "output_unwritable"
 	LedgerUnwritable Code = "ledger_unwritable"
+	LedgerDamaged    Code = "ledger_damaged"
 	ControlOffline   Code = "control_offline"
 )
 
@@ -49,9 +51,11 @@ var catalogue = map[Code]struct {
 	APIUnreachable:   {Warning, "AutoRetouch cannot be reached", "check the network; it is tried again all the time", nil},
 	WorkflowRefused:  {Error, "AutoRetouch refuses the workflow or the organization", "correct the ids in the configuration (see 'hotfolder workflows') and restart", nil},
 	InputOffline:     {Error, "the input folder is not there", "connect the share or disk; it goes on by itself", []Code{InputEvents}},
+	InputClaimed:     {Error, "another agent works on the input folder", "stop one of the two, or give each its own folder", nil},
 	InputEvents:      {Warning, "the system reports no changes in the input folder", "new files are found by looking, a little later", nil},
 	OutputUnwritable: {Error, "results cannot be written to the output folder", "connect it, make room on it or give the right to write; results wait and go on by themselves", nil},
 	LedgerUnwritable: {Error, "the ledger cannot be written", "make room on the disk of data_dir; it goes on by itself", nil},
+	LedgerDamaged:    {Error, "the ledger is damaged", "stop the agent and put the newest copy in its place, or run 'hotfolder recover'", nil},
 	ControlOffline:   {Warning, "the local page is off", "choose another dashboard.listen in the configuration and restart", nil},
 }
 

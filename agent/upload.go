@@ -14,6 +14,7 @@ import (
 
 	"hotfolder/autoretouch"
 	"hotfolder/store"
+	"hotfolder/watcher"
 )
 
 // upload sees to it that the API holds the job's content: queued → uploaded, or gone when the file is not what it was.
@@ -27,7 +28,7 @@ func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {
 		_, err := a.step(job.ID, store.Uploaded, "the API had it already", nil)
 		return err
 	}
-	in, err := os.Open(f.inputPath(job.Path))
+	in, err := watcher.Open(f.inputPath(job.Path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a.inputGone(f, job, err)
 	}

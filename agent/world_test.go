@@ -256,7 +256,7 @@ func (w *world) files(dir string) map[string]string {
 	files := map[string]string{}
 	root := filepath.Join(w.dir, dir)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || d.Name() == ".hotfolder-lock" { // there while the agent is
 			return err
 		}
 		data, err := os.ReadFile(path)

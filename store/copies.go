@@ -43,6 +43,9 @@ func (l *Ledger) Backup(ctx context.Context, keep int) (file string, err error) 
 	return file, err
 }
 
+// File is the ledger's file.
+func (l *Ledger) File() string { return l.path }
+
 // Copies returns the copies of the ledger in file, the newest first.
 func Copies(file string) (copies []string, err error) {
 	folder, stem, ext := copiesOf(file)

@@ -8,11 +8,10 @@ getent passwd hotfolder >/dev/null || useradd --system --user-group --no-create-
 command -v systemctl >/dev/null || exit 0
 if [ "$1" = 1 ] || { [ "$1" = configure ] && [ -z "$2" ]; }; then
 	systemctl --quiet enable hotfolder.service
-	do=start # nothing, before there is a configuration
-else
-	do=try-restart
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
-	systemctl $do hotfolder.service
+	systemctl try-restart hotfolder.service
+	# Nothing, if it runs or there is no configuration yet; whoever does not want it has disabled it.
+	! systemctl --quiet is-enabled hotfolder.service || systemctl start hotfolder.service
 fi

@@ -4,7 +4,8 @@
 set -e
 
 if [ "$1" = purge ]; then
-	rm -rf /etc/hotfolder /etc/default/hotfolder /etc/systemd/system/hotfolder.service.d /var/lib/hotfolder /var/log/hotfolder
+	rm -rf /etc/hotfolder /etc/default/hotfolder /etc/systemd/system/hotfolder.service.d \
+		/etc/systemd/system/multi-user.target.wants/hotfolder.service /var/lib/hotfolder /var/log/hotfolder
 	! getent passwd hotfolder >/dev/null || userdel hotfolder
 	! getent group hotfolder >/dev/null || groupdel hotfolder
 fi

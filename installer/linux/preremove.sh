@@ -5,6 +5,8 @@ set -e
 case $1 in
 remove | 0)
 	[ ! -d /run/systemd/system ] || systemctl stop hotfolder.service
-	! command -v systemctl >/dev/null || systemctl --quiet disable hotfolder.service
 	;;
 esac
+if [ "$1" = 0 ] && command -v systemctl >/dev/null; then
+	systemctl --quiet disable hotfolder.service # dpkg keeps that, like all configuration, until the purge
+fi

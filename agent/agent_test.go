@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"hotfolder/agent"
 	"hotfolder/autoretouch"
+	"hotfolder/config"
 	"hotfolder/sandbox"
 	"hotfolder/store"
 )
@@ -398,4 +400,51 @@ func TestRetryOfAFailedJob(t *testing.T) {
 			t.Errorf("retry of nothing: %v", err)
 		}
 	})
+}
+
+// A subfolder's pictures are one order, late ones too, and those of another day when the order was finished.
+func TestOrders(t *testing.T) {
+	for mode, want := range map[string]map[string][]string{
+		"none":      {"": {"a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"}},
+		"subfolder": {"packshots": {"a.jpg"}, "shoot 12": {"b.jpg", "c.jpg"}, "shoot 12 ": {"e.jpg"}, "shoot 12/red": {"d.jpg"}},
+		"day":       {"packshots 2000-01-01": {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}, "packshots 2000-01-02": {"e.jpg"}},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			in(t, studio{}, func(w *world) {
+				w.halt()
+				w.cfg.Folders[0].Batch = config.Batch(mode)
+				w.start()
+				w.drop("a.jpg", picture(1))
+				w.drop("shoot 12/b.jpg", picture(2))
+				w.drop("shoot 12/red/d.jpg", picture(4))
+				w.settle(3, store.Delivered)
+				w.halt()
+				time.Sleep(10 * time.Hour)
+				w.start()
+				w.drop("shoot 12/c.jpg", picture(3))
+				w.settle(4, store.Delivered)
+				w.halt()
+				time.Sleep(25 * time.Hour)
+				w.start()
+				w.drop("shoot 12/e.jpg", picture(5))
+				w.settle(5, store.Delivered)
+
+				got, named := map[string][]string{}, map[string]string{}
+				for _, e := range w.sandbox.Books().Executions {
+					name, id := e.Labels["autoretouch_batch_name"], e.Labels["autoretouch_batch_id"]
+					if first, ok := named[name]; ok && first != id {
+						name += " " // a second order of that name
+					}
+					named[name] = id
+					got[name] = append(got[name], e.InputName)
+				}
+				for name := range got {
+					slices.Sort(got[name])
+				}
+				if !maps.EqualFunc(got, want, slices.Equal) {
+					t.Errorf("orders %v, want %v", got, want)
+				}
+			})
+		})
+	}
 }

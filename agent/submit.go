@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"reflect"
+	"strings"
 	"time"
 
 	"hotfolder/autoretouch"
@@ -17,8 +18,16 @@ import (
 // submitters is how many executions are created at once: the calls are short, and the ledger commits them together.
 const submitters = 16
 
-// labelJob is the label by which an execution is found again.
-const labelJob = "hotfolder_job"
+// The labels of an execution: by which it is found again, and which put it into an order of the web app (API.md, Executions).
+const (
+	labelJob          = "hotfolder_job"
+	labelBatch        = "autoretouch_batch_id"
+	labelBatchName    = "autoretouch_batch_name"
+	labelBatchCreated = "autoretouch_batch_createdAt"
+)
+
+// orderIdle is how long nothing is added to an order until the next picture begins a new one.
+const orderIdle = 24 * time.Hour
 
 // mayCreate is how many executions of a folder may be created now.
 func (a *Agent) mayCreate(f *folder) int {
@@ -81,14 +90,13 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 		return err
 	}
 	defer a.claims.Delete(job.SHA256)
-	if _, err := a.step(job.ID, store.Submitting, "", nil); err != nil {
+	labels, err := a.labels(f, job)
+	if err != nil {
 		return err
 	}
-	labels := maps.Clone(f.Labels)
-	if labels == nil {
-		labels = map[string]string{}
+	if _, err := a.step(job.ID, store.Submitting, "", func(j *store.Job) { j.Batch = labels[labelBatch] }); err != nil {
+		return err
 	}
-	labels[labelJob] = job.ID
 	id, err := a.api.Create(ctx, autoretouch.NewExecution{
 		Workflow: f.Workflow, Version: f.WorkflowVersion,
 		Name: path.Base(job.Path), ContentHash: job.SHA256, ContentType: job.ContentType,
@@ -100,6 +108,39 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 	a.apiWorks(&a.stage(store.Uploaded).gate)
 	a.workflowWorks(f)
 	return a.created(f, job, id, flow.price, "execution created")
+}
+
+// labels are those of the job's execution.
+func (a *Agent) labels(f *folder, job store.Job) (map[string]string, error) {
+	labels := map[string]string{labelJob: job.ID}
+	maps.Copy(labels, f.Labels)
+	group, name, ok := order(f, job)
+	if !ok {
+		return labels, nil
+	}
+	batch, err := a.Ledger.Batch(f.Name, group, orderIdle)
+	if err != nil {
+		return nil, asLedger(err)
+	}
+	labels[labelBatch], labels[labelBatchName] = batch.ID, name
+	labels[labelBatchCreated] = batch.CreatedAt.UTC().Format(time.RFC3339)
+	return labels, nil
+}
+
+// order tells to which order of its hot folder a job belongs, and what people call that.
+func order(f *folder, job store.Job) (group, name string, ok bool) {
+	switch f.Batch {
+	case config.BatchSubfolder:
+		dir := path.Dir(job.Path)
+		if dir == "." {
+			return dir, f.Name, true
+		}
+		return dir, strings.ToValidUTF8(dir, "_"), true
+	case config.BatchDay:
+		day := job.DiscoveredAt.Local().Format(time.DateOnly)
+		return day, f.Name + " " + day, true
+	}
+	return "", "", false
 }
 
 // created writes down the execution that carries the job's label.

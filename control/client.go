@@ -203,7 +203,10 @@ func read(ctx context.Context, resp *http.Response, into any) error {
 
 // lost is an answer that did not come, or not whole.
 func lost(ctx context.Context, err error) error {
-	if ctx.Err() != nil && context.Cause(ctx) != ErrNoAnswer {
+	switch {
+	case context.Cause(ctx) == ErrNoAnswer:
+		return ErrNoAnswer
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	if u, ok := errors.AsType[*url.Error](err); ok {

@@ -46,6 +46,7 @@ type Agent struct {
 	credits  chan struct{} // rung when the balance matters
 	claims   sync.Map      // the contents for which an execution is being created → job id
 	hashing  chan struct{} // a slot for each file that is hashed at once
+	fetching chan struct{} // a slot for each result that is downloaded at once
 	disk     disk
 	mounts   *mounts
 	events   func() (watcher.Events, error)
@@ -72,6 +73,10 @@ type folder struct {
 	out      *watcher.Root
 }
 
+// writersPerDownload is how many results are on their way to the disk for each that is being downloaded: making a result durable
+// is mostly waiting for the disk, and must not keep the line idle.
+const writersPerDownload = 3
+
 // grace is how long what is in hand may take to finish once the agent is told to stop.
 const grace = 8 * time.Second
 
@@ -86,6 +91,7 @@ func New(o Options) (*Agent, error) {
 		lookups:  make(chan struct{}, 1),
 		credits:  make(chan struct{}, 1),
 		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)+1),
+		fetching: make(chan struct{}, o.Config.Limits.Downloads),
 		disk:     osDisk{},
 		mounts:   openMounts(mountsFile(o.Config.DataDir), o.Log),
 		events:   o.Events,
@@ -114,7 +120,7 @@ func New(o Options) (*Agent, error) {
 	a.stages = []*stage{
 		newStage(&stage{name: "upload", state: store.Queued, workers: limits.Uploads, do: a.upload, room: online}),
 		newStage(&stage{name: "submit", state: store.Uploaded, workers: submitters, do: a.submit, room: a.mayCreate, folderGate: workflowGate}),
-		newStage(&stage{name: "download", state: store.Downloading, workers: limits.Downloads, do: a.deliver, folderGate: outputGate}),
+		newStage(&stage{name: "download", state: store.Downloading, workers: writersPerDownload * limits.Downloads, do: a.deliver, folderGate: outputGate}),
 	}
 	return a, nil
 }

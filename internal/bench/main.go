@@ -135,11 +135,16 @@ func measure(dir, name string, n int, processing time.Duration, command func(set
 	var output strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &output
 	began := time.Now()
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	peak := watchPeak(cmd.Process.Pid)
+	err = cmd.Wait()
+	most := peak()
+	if err != nil {
 		return nil, fmt.Errorf("%w\n%.2000s", err, output.String())
 	}
-	f := &figures{wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), books: box.Books()}
-	f.peak = peakMemory(cmd.ProcessState)
+	f := &figures{wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak: most, books: box.Books()}
 	f.calls = f.books.Calls
 	results, err := os.ReadDir(s.Output)
 	if err != nil {

@@ -123,7 +123,7 @@ func (a *Agent) resultGone(ctx context.Context, f *folder, job store.Job, cause 
 		return &autoretouch.Error{Op: "download the result", Err: cause} // transient: the API may only be late
 	}
 	a.fail(f, job, "AutoRetouch no longer has the result of execution "+job.Execution+": ask its support, then 'hotfolder retry "+job.ID+"'")
-	return nil
+	return errGivenUp
 }
 
 // goneAfter is how many tries in a row a result must be missing: some minutes.

@@ -13,6 +13,9 @@ import (
 // errLater says that a job must wait for another one.
 var errLater = errors.New("waits for another job")
 
+// errGivenUp says that a job failed, and that this is in the ledger.
+var errGivenUp = errors.New("given up")
+
 // inputError is trouble with reading an input, outputError with writing a result, ledgerError with the ledger: none of them the
 // API's, none of them the picture's fault.
 type (

@@ -100,6 +100,7 @@ func TestWhatTheAPILost(t *testing.T) {
 					t.Errorf("the reason is %q", job.Error)
 				}
 				w.wantPaid(1)
+				w.wantOutputs()
 			})
 		})
 	}

@@ -228,7 +228,7 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 	}()
 	log := f.log.With("file", job.Path, "job", job.ID)
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, errGivenUp):
 		s.done(job.ID)
 	case work.Err() != nil:
 		s.putBack(job.ID)

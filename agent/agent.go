@@ -2,7 +2,7 @@
 //
 // Read agent.go (what runs, and how it stops) and stage.go (how jobs are taken and what becomes of an error), then a file a
 // stage in the order in which a job meets them: intake.go, upload.go, submit.go, lookup.go, poll.go, deliver.go. What people see
-// of it is in desk.go and trouble.go.
+// of it is in desk.go and trouble.go. What keeps a lost ledger from costing money is in known.go, recover.go and audit.go.
 package agent
 
 import (
@@ -44,6 +44,7 @@ type Agent struct {
 	polls    chan struct{} // rung when there is something new to poll for
 	lookups  chan struct{} // rung when an execution must be looked up
 	credits  chan struct{} // rung when the balance matters
+	known    known         // what the ledger may not know
 	claims   sync.Map      // the contents for which an execution is being created → job id
 	hashing  chan struct{} // a slot for each file that is hashed at once
 	fetching chan struct{} // a slot for each result that is downloaded at once
@@ -90,6 +91,7 @@ func New(o Options) (*Agent, error) {
 		polls:    make(chan struct{}, 1),
 		lookups:  make(chan struct{}, 1),
 		credits:  make(chan struct{}, 1),
+		known:    newKnown(),
 		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)+1),
 		fetching: make(chan struct{}, o.Config.Limits.Downloads),
 		disk:     osDisk{},
@@ -156,6 +158,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, s := range a.stages {
 		all.Go(func() { a.loop(ctx, work, s) })
 	}
+	all.Go(func() { a.reconcile(ctx) })
 	all.Go(func() { a.lookupLoop(ctx, work) })
 	all.Go(func() { a.pollLoop(ctx, work) })
 	all.Go(func() { a.accountLoop(ctx, work) })

@@ -158,7 +158,7 @@ func (a *Agent) claim(ctx context.Context, f *folder, job store.Job) (store.Job,
 	if job.Output == "" {
 		return a.claimNext(ctx, f, job)
 	}
-	sum, err := a.sumOf(ctx, f.outputPath(job.Output))
+	sum, err := sumOf(ctx, f.outputPath(job.Output))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return job, vacant, nil
@@ -207,7 +207,7 @@ func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name s
 	if owned && (owner.Path != job.Path || owner.State != store.Delivered && owner.ID != job.ID) {
 		return occupied, nil
 	}
-	sum, err := a.sumOf(ctx, f.outputPath(name))
+	sum, err := sumOf(ctx, f.outputPath(name))
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return vacant, &outputError{err}
@@ -231,7 +231,7 @@ func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name s
 }
 
 // sumOf is the hex SHA-256 of a file; "" for what is there but is no file.
-func (a *Agent) sumOf(ctx context.Context, file string) (string, error) {
+func sumOf(ctx context.Context, file string) (string, error) {
 	info, err := os.Lstat(file)
 	if err != nil || !info.Mode().IsRegular() {
 		return "", err

@@ -22,7 +22,7 @@ func (a *Agent) putAway(ctx context.Context, f *folder, job store.Job) {
 		return
 	}
 	original := f.inputPath(job.Path)
-	sum, err := a.sumOf(ctx, original)
+	sum, err := sumOf(ctx, original)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && sum != job.SHA256 {
 		return
 	}

@@ -31,7 +31,7 @@ const orderIdle = 24 * time.Hour
 
 // mayCreate is how many executions of a folder may be created now.
 func (a *Agent) mayCreate(f *folder) int {
-	if a.troubles.has(OutOfCredits, "") {
+	if a.troubles.has(OutOfCredits, "") || !a.known.has(f.Workflow) {
 		return 0
 	}
 	counts, err := a.Ledger.Counts()
@@ -83,6 +83,9 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 	if err != nil {
 		return err
 	}
+	if done, err := a.adopt(ctx, f, job, a.known.byLabel(job.ID), "execution found by its label"); done || err != nil {
+		return err
+	}
 	if limit := a.Config.Limits.CreditsPerDay; limit > 0 && a.creditsLeft(limit) < flow.price {
 		return errLater
 	}
@@ -90,6 +93,12 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 		return err
 	}
 	defer a.claims.Delete(job.SHA256)
+	if sharesResults(a.Config, f.Folder) {
+		same := a.known.byContent(content{f.Workflow, flow.version, job.SHA256})
+		if done, err := a.adopt(ctx, f, job, same, "execution of the same picture found in the account"); done || err != nil {
+			return err
+		}
+	}
 	labels, err := a.labels(f, job)
 	if err != nil {
 		return err

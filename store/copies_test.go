@@ -23,6 +23,9 @@ func TestACopyIsWholeAndReadable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := l.SetReconciled(true); err != nil {
+		t.Fatal(err)
+	}
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() { // the agent goes on meanwhile
@@ -46,7 +49,7 @@ func TestACopyIsWholeAndReadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if yes, err := l.Reconciled(); !yes || err != nil {
-		t.Errorf("the ledger itself is reconciled: %v, %v", yes, err)
+		t.Errorf("the ledger itself is reconciled: %v, %v; want true", yes, err)
 	}
 	l.Close()
 

@@ -228,6 +228,9 @@ func create(tx *bbolt.Tx) error {
 			return err
 		}
 	}
+	if err := setReconciled(tx, false); err != nil {
+		return err
+	}
 	return tx.Bucket(bMeta).Put([]byte("schema"), []byte(strconv.Itoa(schema)))
 }
 

@@ -1,15 +1,14 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 
 	"go.etcd.io/bbolt"
 )
 
-// Create is Open for a ledger that is lost: it begins an empty one, not reconciled, beside the copies that there may be. It
-// fails with fs.ErrExist when the file is there.
+// Create is Open for a ledger that is lost: it begins an empty one beside the copies that there may be. It fails with fs.ErrExist
+// when the file is there.
 func Create(file string) (*Ledger, error) {
 	if Exists(file) {
 		return nil, fmt.Errorf("create ledger %s: %w", file, fs.ErrExist)
@@ -17,9 +16,6 @@ func Create(file string) (*Ledger, error) {
 	l, err := openWriter(file, true)
 	if err != nil {
 		return nil, openError(file, err)
-	}
-	if err := l.SetReconciled(false); err != nil {
-		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
@@ -50,8 +46,9 @@ func (l *Ledger) Restore(job Job, seen Seen) error {
 
 var unreconciled = []byte("unreconciled")
 
-// SetReconciled notes whether the ledger is known to agree with the API's books. It is not after Create, nor in a copy that was
-// put in the ledger's place: what was paid for since is not in it, so nothing may be spent before that is looked up.
+// SetReconciled notes whether the ledger is known to agree with the API's books. It is not while it is new, since nobody knows
+// whether it is the first, nor in a copy that was put in the ledger's place: what was paid for is not in it, so nothing may be
+// spent before that is looked up.
 func (l *Ledger) SetReconciled(yes bool) error {
 	return l.update(func(tx *bbolt.Tx) error { return setReconciled(tx, yes) })
 }
@@ -63,7 +60,7 @@ func setReconciled(tx *bbolt.Tx, yes bool) error {
 	return tx.Bucket(bMeta).Put(unreconciled, []byte{1})
 }
 
-// Reconciled tells what SetReconciled noted; a ledger that began empty by itself is reconciled.
+// Reconciled tells what SetReconciled noted.
 func (l *Ledger) Reconciled() (yes bool, err error) {
 	err = l.view(func(tx *bbolt.Tx) error {
 		yes = tx.Bucket(bMeta).Get(unreconciled) == nil

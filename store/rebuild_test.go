@@ -79,7 +79,7 @@ func TestWhatMayNotBeRestored(t *testing.T) {
 	}
 }
 
-func TestALostLedgerBeginsAnewUnreconciled(t *testing.T) {
+func TestANewLedgerIsNotReconciled(t *testing.T) {
 	file := filled(t, 3)
 	l, err := store.Open(file)
 	if err != nil {
@@ -88,8 +88,8 @@ func TestALostLedgerBeginsAnewUnreconciled(t *testing.T) {
 	if _, err := l.Backup(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	if yes, err := l.Reconciled(); !yes || err != nil {
-		t.Errorf("at first: %v, %v", yes, err)
+	if yes, err := l.Reconciled(); yes || err != nil {
+		t.Errorf("the first: %v, %v", yes, err)
 	}
 	l.Close()
 	if _, err := store.Create(file); !errors.Is(err, fs.ErrExist) {

@@ -48,6 +48,7 @@ type Agent struct {
 	claims   sync.Map      // the contents for which an execution is being created → job id
 	hashing  chan struct{} // a slot for each file that is hashed at once
 	fetching chan struct{} // a slot for each result that is downloaded at once
+	rows     rows
 	disk     disk
 	mounts   *mounts
 	events   func() (watcher.Events, error)
@@ -72,6 +73,7 @@ type folder struct {
 	offline  atomic.Bool
 	notice   atomic.Pointer[string] // what people should know of the input though nothing is wrong
 	out      *watcher.Root
+	left     leftovers
 }
 
 // writersPerDownload is how many results are on their way to the disk for each that is being downloaded: making a result durable
@@ -94,6 +96,7 @@ func New(o Options) (*Agent, error) {
 		known:    newKnown(),
 		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)+1),
 		fetching: make(chan struct{}, o.Config.Limits.Downloads),
+		rows:     o.Ledger,
 		disk:     osDisk{},
 		mounts:   openMounts(mountsFile(o.Config.DataDir), o.Log),
 		events:   o.Events,
@@ -110,6 +113,7 @@ func New(o Options) (*Agent, error) {
 			log:      o.Log.With("folder", c.Name),
 			workflow: gate{after: 1, base: 30 * time.Second, most: 5 * time.Minute},
 			output:   gate{after: 1, base: time.Second, most: 30 * time.Second},
+			left:     leftovers{wake: make(chan struct{}, 1)},
 		}
 		f.out = watcher.NewRoot(c.Output, a.mounts.of(c.Output))
 		var err error
@@ -153,7 +157,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	var watchers, all sync.WaitGroup
 	for _, f := range a.folders {
 		watchers.Go(func() { a.runWatch(ctx, f) })
-		all.Go(func() { a.clearFailed(f) })
+		all.Go(func() { a.tidyLoop(ctx, work, f) })
 	}
 	for _, s := range a.stages {
 		all.Go(func() { a.loop(ctx, work, s) })
@@ -175,9 +179,19 @@ func (a *Agent) Run(ctx context.Context) error {
 	return left
 }
 
+// rows is what the agent writes into the ledger; tests make it fail.
+type rows interface {
+	Add(store.Job, store.Seen) (_ store.Job, added bool, err error)
+	Step(id string, to store.State, detail string, change func(*store.Job)) (store.Job, error)
+	Note(id string, change func(*store.Job)) (store.Job, error)
+	Unsee(folder, path string) error
+	Batch(folder, group string, idle time.Duration) (store.Batch, error)
+	SetReconciled(yes bool) error
+}
+
 // step moves a job on in the ledger and wakes whoever owes it the next thing.
 func (a *Agent) step(id string, to store.State, detail string, change func(*store.Job)) (store.Job, error) {
-	job, err := a.Ledger.Step(id, to, detail, change)
+	job, err := a.rows.Step(id, to, detail, change)
 	if err != nil {
 		return job, asLedger(err)
 	}
@@ -187,7 +201,7 @@ func (a *Agent) step(id string, to store.State, detail string, change func(*stor
 }
 
 func (a *Agent) note(id string, change func(*store.Job)) (store.Job, error) {
-	job, err := a.Ledger.Note(id, change)
+	job, err := a.rows.Note(id, change)
 	return job, asLedger(err)
 }
 
@@ -236,5 +250,5 @@ func (a *Agent) fail(f *folder, job store.Job, why string) {
 	}
 	a.failures.Add(1)
 	f.log.Error("failed", "file", job.Path, "job", job.ID, "why", why)
-	a.putAside(f, job)
+	a.leaveAside(f, job)
 }

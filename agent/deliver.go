@@ -32,9 +32,12 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 		if err := removePart(a.disk, filepath.Dir(final), job.ID); err != nil {
 			return &outputError{err}
 		}
+		if err := a.disk.SyncDir(filepath.Dir(final)); err != nil { // what was here before may have ended in between
+			return &outputError{err}
+		}
 		return a.delivered(ctx, f, job, "", job.Output)
 	}
-	if err := a.disk.MkdirAll(filepath.Dir(final)); err != nil {
+	if err := makeDir(a.disk, filepath.Dir(final)); err != nil {
 		return &outputError{fmt.Errorf("create the output folder: %w", err)}
 	}
 	part, err := createPart(a.disk, filepath.Dir(final), job.ID)
@@ -63,7 +66,7 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 		if job, at, err = a.claimNext(ctx, f, job); err != nil {
 			return err
 		}
-		if at == occupied || filepath.Dir(f.outputPath(job.Output)) != dir {
+		if at == occupied || at == present || filepath.Dir(f.outputPath(job.Output)) != dir {
 			return errLater // begin again with the new claim
 		}
 	}
@@ -131,10 +134,19 @@ const goneAfter = 8
 
 // delivered writes down that the result is durable, after the original has found its place.
 func (a *Agent) delivered(ctx context.Context, f *folder, job store.Job, detail, output string) error {
-	a.putAway(ctx, f, job)
-	job, err := a.step(job.ID, store.Delivered, detail, func(j *store.Job) { j.Error, j.Output = "", output })
+	left := ""
+	if err := a.putAway(ctx, f, job); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil { // no reason to hold the result back
+		left = "the original stays in the input folder: " + reason(err)
+		a.troubles.raise(OriginalStuck, f.Name, reason(err), "")
+	}
+	job, err := a.step(job.ID, store.Delivered, detail, func(j *store.Job) { j.Error, j.Output = left, output })
 	if err != nil {
 		return err
+	}
+	if left != "" {
+		f.left.add(job.ID)
 	}
 	f.output.passed()
 	a.troubles.clear(OutputUnwritable, f.Name)
@@ -214,6 +226,9 @@ func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name s
 	}
 	if !missing && sum == "" {
 		return occupied, nil // a folder, say
+	}
+	if !missing && !owned && sum == job.Result.SHA256 {
+		return present, nil // delivered by an agent whose ledger is lost
 	}
 	ours := owned && owner.ID != job.ID && sum == owner.Result.SHA256
 	if !missing && !ours && f.OnConflict != config.Overwrite {

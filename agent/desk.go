@@ -127,7 +127,7 @@ func (b Books) Retry(ctx context.Context, r RetryRequest) (done Retried, err err
 		if job.State != store.Failed {
 			return done, fmt.Errorf("job %s is %s: only a failed job can be retried", job.ID, job.State)
 		}
-		if err := b.retry(job); err != nil {
+		if err := retry(b.Ledger, job); err != nil {
 			return done, err
 		}
 		done.Jobs++
@@ -140,7 +140,7 @@ func (b Books) Retry(ctx context.Context, r RetryRequest) (done Retried, err err
 		if err != nil {
 			return done, err
 		}
-		if err := b.retry(job); err != nil {
+		if err := retry(b.Ledger, job); err != nil {
 			return done, err
 		}
 		done.Jobs++
@@ -148,7 +148,7 @@ func (b Books) Retry(ctx context.Context, r RetryRequest) (done Retried, err err
 	return done, nil
 }
 
-func (b Books) retry(job store.Job) error {
+func retry(ledger rows, job store.Job) error {
 	to := store.Queued
 	switch {
 	case job.Result.Path != "":
@@ -157,10 +157,10 @@ func (b Books) retry(job store.Job) error {
 		to = store.Processing
 	case job.UploadedAt.IsZero():
 		to = store.Gone // until the file is looked at anew
-		if err := b.Ledger.Unsee(job.Folder, job.Path); err != nil {
+		if err := ledger.Unsee(job.Folder, job.Path); err != nil {
 			return err
 		}
 	}
-	_, err := b.Ledger.Step(job.ID, to, "retry", func(j *store.Job) { j.Error, j.Retries = "", -1 })
+	_, err := ledger.Step(job.ID, to, "retry", func(j *store.Job) { j.Error, j.Retries = "", -1 })
 	return err
 }

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// disk is what delivery does to a disk, and nothing more; tests make it fail.
+// disk is what the agent does to the folders of results and originals, and nothing more; tests make it fail.
 type disk interface {
 	MkdirAll(dir string) error
 	Create(file string) (diskFile, error)       // a new empty file, or an old one emptied
@@ -110,6 +110,28 @@ func (p *part) discard() {
 	if p.path != "" {
 		_ = p.disk.Remove(p.path) // the next try of the job overwrites it
 	}
+}
+
+// makeDir makes a folder, and those above it that are missing, durably.
+func makeDir(d disk, dir string) error {
+	var in []string // where names are new
+	for at := dir; filepath.Dir(at) != at && isMissing(at); at = filepath.Dir(at) {
+		in = append(in, filepath.Dir(at))
+	}
+	if err := d.MkdirAll(dir); err != nil {
+		return err
+	}
+	for _, dir := range in {
+		if err := d.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isMissing(file string) bool {
+	_, err := os.Lstat(file)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // removePart removes what a crash left of a job's part.

@@ -72,7 +72,7 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 	if err != nil {
 		return err
 	}
-	job, added, err := a.Ledger.Add(job, seen)
+	job, added, err := a.rows.Add(job, seen)
 	if err != nil {
 		a.ledgerTrouble(err)
 		return err
@@ -83,7 +83,7 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 	case added && job.State == store.Failed:
 		a.failures.Add(1)
 		log.Error("failed", "why", job.Error)
-		a.putAside(f, job)
+		a.leaveAside(f, job)
 	case added:
 		log.Info("found", "size", job.Size)
 		a.wake(store.Queued)
@@ -96,7 +96,7 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 }
 
 func (a *Agent) takeBack(f *folder, job store.Job) error {
-	if err := a.retry(job); err != nil {
+	if err := retry(a.rows, job); err != nil {
 		return err
 	}
 	f.log.Info("put back, tried anew", "file", job.Path, "job", job.ID)
@@ -168,6 +168,11 @@ func unchanged(stat func() (fs.FileInfo, error), file watcher.File) error {
 		return watcher.ErrChanged
 	}
 	return nil
+}
+
+func shaOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 // sha is the hex SHA-256 of a file, read from its beginning.

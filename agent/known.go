@@ -115,7 +115,7 @@ func (a *Agent) reconcile(ctx context.Context) {
 		if a.known.labelled() > 0 {
 			a.seeThrough(ctx)
 		}
-		a.insist(ctx, func() error { return a.Ledger.SetReconciled(true) })
+		a.insist(ctx, func() error { return a.rows.SetReconciled(true) })
 	}
 	if ctx.Err() == nil {
 		a.known.forget()

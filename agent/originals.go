@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"hotfolder/config"
@@ -15,96 +16,142 @@ import (
 	"hotfolder/watcher"
 )
 
-// putAway does with the original of a finished job what the folder says, if it is still the content that was processed. That it
-// can't is no reason to hold the result back.
-func (a *Agent) putAway(ctx context.Context, f *folder, job store.Job) {
+// putAway does with the original of a finished job what the folder says.
+func (a *Agent) putAway(ctx context.Context, f *folder, job store.Job) error {
 	if f.AfterSuccess == config.Keep {
-		return
+		return nil
 	}
-	original := f.inputPath(job.Path)
-	sum, err := sumOf(ctx, original)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && sum != job.SHA256 {
-		return
+	original, err := a.original(ctx, f, job)
+	switch {
+	case errors.Is(err, errNotIt):
+		return nil
+	case err != nil:
+		return err
+	case f.AfterSuccess == config.Delete:
+		return a.remove(original)
 	}
-	if err == nil {
-		switch f.AfterSuccess {
-		case config.Delete:
-			err = os.Remove(original)
-		case config.Move:
-			_, err = a.move(original, f.Processed, job.Path)
-		}
-	}
-	if err != nil {
-		f.log.Warn("the original stays where it is", "file", job.Path, "job", job.ID, "why", reason(err))
-	}
+	return a.move(ctx, original, job.SHA256, f.Processed, job.Path, "")
 }
 
 // putAside moves the input of a failed job to the folder's failed, if it has one, with a note beside it.
-func (a *Agent) putAside(f *folder, job store.Job) {
+func (a *Agent) putAside(ctx context.Context, f *folder, job store.Job) error {
 	if f.Failed == "" {
-		return
+		return nil
 	}
-	moved, err := a.move(f.inputPath(job.Path), f.Failed, job.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
+	original, err := a.original(ctx, f, job)
 	if err == nil {
-		err = a.Ledger.Unsee(job.Folder, job.Path) // so that it is taken anew when it is moved back
+		err = a.move(ctx, original, job.SHA256, f.Failed, job.Path, note(f, job))
 	}
-	if err == nil {
-		note := fmt.Sprintf("%s was not retouched.\r\n\r\nWhy: %s\r\n\r\nTo try it again, move it back to %s.\r\nJob %s\r\n",
-			filepath.Base(job.Path), job.Error, filepath.Dir(f.inputPath(job.Path)), job.ID)
-		err = os.WriteFile(moved+".error.txt", []byte(note), 0o644)
+	if err == nil || errors.Is(err, errNotIt) { // a crash may have come after the move
+		err = a.rows.Unsee(job.Folder, job.Path) // so that it is taken anew when it is moved back
 	}
-	if err != nil {
-		f.log.Warn("the failed picture stays where it is", "file", job.Path, "job", job.ID, "why", reason(err))
-	}
+	return err
 }
 
-// clearFailed puts aside what a crash kept from being put aside.
-func (a *Agent) clearFailed(f *folder) {
-	if f.Failed == "" {
-		return
-	}
-	for job, err := range a.Ledger.Jobs(store.Filter{Folder: f.Name, State: store.Failed}) {
-		if err != nil {
-			a.ledgerTrouble(err)
-			return
-		}
-		if current, err := a.Ledger.ByPath(f.Name, job.Path); err == nil && current.ID == job.ID {
-			a.putAside(f, job)
-		}
-	}
+func note(f *folder, job store.Job) string {
+	return fmt.Sprintf("%s was not retouched.\r\n\r\nWhy: %s\r\n\r\nTo try it again, move it back to %s.\r\nJob %s\r\n",
+		filepath.Base(job.Path), job.Error, filepath.Dir(f.inputPath(job.Path)), job.ID)
 }
 
-// move moves a file to a path in a folder, also on another file system, and never replaces: what has the name already keeps it,
-// and the file gets a numbered one. It returns the new path.
-func (a *Agent) move(from, folder, path string) (string, error) {
-	if _, err := os.Lstat(from); err != nil {
-		return "", err
+// errNotIt says that a job's original is not there any more, or has other content, which is a job of its own.
+var errNotIt = errors.New("the original is not there")
+
+// original is the path of the job's original, if that still is the content that was processed.
+func (a *Agent) original(ctx context.Context, f *folder, job store.Job) (string, error) {
+	file := f.inputPath(job.Path)
+	_, err := os.Lstat(file)
+	sum := ""
+	if err == nil && job.SHA256 != "" { // else it could not be read then
+		sum, err = sumOf(ctx, file)
 	}
-	root := watcher.NewRoot(folder, a.mounts.of(folder))
-	if err := root.Check(); err != nil && !(errors.Is(err, fs.ErrNotExist) && a.mounts.of(folder) == "") {
-		return "", err // a share that is not mounted; a folder that never was there is made
+	if errors.Is(err, fs.ErrNotExist) || err == nil && sum != job.SHA256 {
+		return "", errNotIt
 	}
-	a.mounts.learn(folder, root.Mount())
+	return file, err
+}
+
+// move moves a file with that hash to a path in a folder, also on another file system, and never replaces: what has the name
+// already keeps it, and the file gets a numbered one. With a note, that is beside it before it is there.
+func (a *Agent) move(ctx context.Context, from, sum, folder, path, note string) error {
+	if err := a.mayFill(folder); err != nil {
+		return err
+	}
 	to := filepath.Join(folder, filepath.FromSlash(path))
-	if err := a.disk.MkdirAll(filepath.Dir(to)); err != nil {
-		return "", err
+	if err := makeDir(a.disk, filepath.Dir(to)); err != nil {
+		return err
 	}
 	stem, ext := splitExt(filepath.Base(to))
-	for n := 1; ; n++ {
+	for n := 1; n < mostNames; n++ {
 		if n > 1 {
 			to = filepath.Join(filepath.Dir(to), safeName(stem, fmt.Sprintf("_%d%s", n, ext)))
 		}
-		err := a.disk.Rename(from, to, false)
-		if isOtherDevice(err) {
-			err = a.copyOver(from, to)
-		}
-		if !errors.Is(err, fs.ErrExist) || n >= mostNames {
-			return to, err
+		if err := a.moveTo(ctx, from, sum, to, note); !errors.Is(err, fs.ErrExist) {
+			return err
 		}
 	}
+	return fmt.Errorf("no free name like %s", to)
+}
+
+// mayFill tells whether a folder may be written to now. One that is missing may be made, but not in place of a share that is not
+// mounted.
+func (a *Agent) mayFill(folder string) error {
+	known, there := a.mounts.of(folder), folder
+	for isMissing(there) && filepath.Dir(there) != there {
+		there = filepath.Dir(there)
+	}
+	root := watcher.NewRoot(there, known)
+	if err := root.Check(); err != nil {
+		return err
+	}
+	if known != "" && there != folder && root.Mount() != known {
+		return fmt.Errorf("nothing is mounted at %s", known)
+	}
+	a.mounts.learn(folder, root.Mount())
+	return nil
+}
+
+// moveTo is move to one name; fs.ErrExist says that something else has it. A file of the same content there is what a crash in the
+// middle of a move leaves, or as good as that.
+func (a *Agent) moveTo(ctx context.Context, from, sum, to, note string) error {
+	there, err := sumOf(ctx, to)
+	if err == nil && (there == "" || there != sum || isSame(from, to)) {
+		return fs.ErrExist
+	}
+	if note != "" {
+		if err := a.writeNote(ctx, to+".error.txt", note); err != nil {
+			return err
+		}
+	}
+	if err == nil {
+		return a.remove(from)
+	}
+	err = a.disk.Rename(from, to, false)
+	if isOtherDevice(err) {
+		return a.copyOver(from, to)
+	}
+	if err != nil {
+		return err
+	}
+	return a.disk.SyncDir(filepath.Dir(to))
+}
+
+// isSame tells whether two paths lead to one file: two names of it, or one that is to be seen in two places.
+func isSame(a, b string) bool {
+	infoA, errA := os.Lstat(a)
+	infoB, errB := os.Lstat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// writeNote writes a note, unless it is there already.
+func (a *Agent) writeNote(ctx context.Context, file, text string) error {
+	there, err := sumOf(ctx, file)
+	switch {
+	case err == nil && there == shaOf(text):
+		return nil
+	case err == nil:
+		return fs.ErrExist
+	}
+	return a.writeFile(file, strings.NewReader(text))
 }
 
 func isOtherDevice(err error) bool {
@@ -114,24 +161,37 @@ func isOtherDevice(err error) bool {
 
 // copyOver is a move to another file system: the copy is whole and durable before the original goes.
 func (a *Agent) copyOver(from, to string) error {
-	in, err := os.Open(from)
+	in, err := watcher.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	part, err := createPart(a.disk, filepath.Dir(to), store.NewID("", to, ""))
+	if err := a.writeFile(to, in); err != nil {
+		return err
+	}
+	return a.remove(from)
+}
+
+// writeFile writes a new file, durably, that is never seen half written.
+func (a *Agent) writeFile(file string, content io.Reader) error {
+	part, err := createPart(a.disk, filepath.Dir(file), store.NewID("", file, ""))
 	if err != nil {
 		return err
 	}
 	defer part.discard()
-	if _, err := io.Copy(part, in); err != nil {
+	if _, err := io.Copy(part, content); err != nil {
 		return err
 	}
 	if err := part.flush(); err != nil {
 		return err
 	}
-	if err := part.commit(to, false); err != nil {
+	return part.commit(file, false)
+}
+
+// remove removes a file, durably.
+func (a *Agent) remove(file string) error {
+	if err := a.disk.Remove(file); err != nil {
 		return err
 	}
-	return a.disk.Remove(from)
+	return a.disk.SyncDir(filepath.Dir(file))
 }

@@ -127,7 +127,7 @@ func (a *Agent) labels(f *folder, job store.Job) (map[string]string, error) {
 	if !ok {
 		return labels, nil
 	}
-	batch, err := a.Ledger.Batch(f.Name, group, orderIdle)
+	batch, err := a.rows.Batch(f.Name, group, orderIdle)
 	if err != nil {
 		return nil, asLedger(err)
 	}

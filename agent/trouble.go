@@ -32,6 +32,7 @@ const (
 	InputClaimed     Code = "input_claimed"
 	InputEvents      Code = "input_events"
 	OutputUnwritable Code = "output_unwritable"
+	OriginalStuck    Code = "original_stuck"
 	LedgerUnwritable Code = "ledger_unwritable"
 	LedgerDamaged    Code = "ledger_damaged"
 	ControlOffline   Code = "control_offline"
@@ -54,6 +55,7 @@ var catalogue = map[Code]struct {
 	InputClaimed:     {Error, "another agent works on the input folder", "stop one of the two, or give each its own folder", nil},
 	InputEvents:      {Warning, "the system reports no changes in the input folder", "new files are found by looking, a little later", nil},
 	OutputUnwritable: {Error, "results cannot be written to the output folder", "connect it, make room on it or give the right to write; results wait and go on by themselves", nil},
+	OriginalStuck:    {Warning, "originals cannot be moved out of the input folder", "close the program that holds them, make room or give the right to write; it is tried again all the time", nil},
 	LedgerUnwritable: {Error, "the ledger cannot be written", "make room on the disk of data_dir; it goes on by itself", nil},
 	LedgerDamaged:    {Error, "the ledger is damaged", "stop the agent and put the newest copy in its place, or run 'hotfolder recover'", nil},
 	ControlOffline:   {Warning, "the local page is off", "choose another dashboard.listen in the configuration and restart", nil},

@@ -60,7 +60,7 @@ func (a *Agent) inputGone(f *folder, job store.Job, cause error) error {
 	if _, err := os.Stat(f.Input); err != nil {
 		return &inputError{cause}
 	}
-	if err := a.Ledger.Unsee(job.Folder, job.Path); err != nil {
+	if err := a.rows.Unsee(job.Folder, job.Path); err != nil {
 		return asLedger(err)
 	}
 	_, err := a.step(job.ID, store.Gone, "the file is not there any more", nil)
@@ -69,7 +69,7 @@ func (a *Agent) inputGone(f *folder, job store.Job, cause error) error {
 
 // inputChanged lets go of a job whose file has other content now; the watcher brings that as a job of its own.
 func (a *Agent) inputChanged(f *folder, job store.Job) error {
-	if err := a.Ledger.Unsee(job.Folder, job.Path); err != nil {
+	if err := a.rows.Unsee(job.Folder, job.Path); err != nil {
 		return asLedger(err)
 	}
 	if _, err := a.step(job.ID, store.Gone, "the file changed while it was uploaded", nil); err != nil {

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,9 @@ type world struct {
 	*testing.T
 	dir         string
 	sandbox     *sandbox.Server
+	transport   http.RoundTripper           // to the sandbox; nil: straight
+	rows        func(agent.Rows) agent.Rows // what lies between the agent and the ledger; nil: nothing
+	disk        func(agent.Disk) agent.Disk // and between it and the disk
 	cfg         *config.Config
 	credentials autoretouch.Credentials
 	agent       *agent.Agent // while it runs
@@ -46,6 +50,7 @@ type studio struct {
 	sandbox sandbox.Options
 	folder  string // more keys of the hot folder, a line each
 	config  string // more keys of the configuration
+	idle    bool   // the test itself starts the agent
 }
 
 // in runs a test in a world of its own.
@@ -62,7 +67,7 @@ func in(t *testing.T, s studio, test func(w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &world{T: t, dir: t.TempDir(), sandbox: box}
+		w := &world{T: t, dir: tempDir(t), sandbox: box}
 		for _, dir := range []string{"in", "out"} {
 			if err := os.Mkdir(filepath.Join(w.dir, dir), 0o755); err != nil {
 				t.Fatal(err)
@@ -73,7 +78,9 @@ func in(t *testing.T, s studio, test func(w *world)) {
 			t.Fatal(err)
 		}
 		w.configure(s)
-		w.start()
+		if !s.idle {
+			w.start()
+		}
 		defer func() {
 			if w.stop != nil {
 				w.halt()
@@ -87,6 +94,20 @@ func in(t *testing.T, s studio, test func(w *world)) {
 		}()
 		test(w)
 	})
+}
+
+// tempDir is a folder in memory where there is one to be had: a world costs a hundred flushes of a disk.
+func tempDir(t *testing.T) string {
+	const memory = "/dev/shm"
+	if dir, err := os.MkdirTemp(memory, "hotfolder-"); err == nil {
+		t.Cleanup(func() {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		})
+		return dir
+	}
+	return t.TempDir()
 }
 
 func (w *world) configure(s studio) {
@@ -122,10 +143,14 @@ func (w *world) ledger() *store.Ledger {
 
 // open makes an agent on the world's ledger; the caller runs it and closes the rest.
 func (w *world) open(once bool) (*agent.Agent, func()) {
+	transport := w.transport
+	if transport == nil {
+		transport = w.sandbox.InProcess()
+	}
 	api, err := autoretouch.New(autoretouch.Options{
 		URL: w.cfg.API.URL, AuthURL: w.cfg.API.AuthURL, ClientID: w.cfg.API.ClientID,
 		Organization: w.cfg.Account.Organization, UserAgent: "hotfolder-test", Timeout: w.cfg.API.Timeout,
-		Credentials: w.credentials, Transport: w.sandbox.InProcess(),
+		Credentials: w.credentials, Transport: transport,
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -138,6 +163,7 @@ func (w *world) open(once bool) (*agent.Agent, func()) {
 	if err != nil {
 		w.Fatal(err)
 	}
+	a.Through(w.rows, w.disk)
 	return a, func() {
 		api.Close()
 		if err := l.Close(); err != nil {
@@ -261,14 +287,18 @@ func (w *world) files(dir string) map[string]string {
 		}
 		data, err := os.ReadFile(path)
 		rel, _ := filepath.Rel(root, path)
-		sum := sha256.Sum256(data)
-		files[filepath.ToSlash(rel)] = hex.EncodeToString(sum[:])
+		files[filepath.ToSlash(rel)] = sum(data)
 		return err
 	})
 	if err != nil {
 		w.Fatal(err)
 	}
 	return files
+}
+
+func sum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // wantOutputs wants exactly these files in the output folder, each with a result that the sandbox made.

@@ -1,0 +1,18 @@
+package agent
+
+// The seams through which tests count, refuse and undo what the agent does to the ledger and to disks.
+type (
+	Rows     = rows
+	Disk     = disk
+	DiskFile = diskFile
+)
+
+// Through puts something (nil: nothing) between the agent and the ledger, and between it and the disk, before it runs.
+func (a *Agent) Through(ledger func(Rows) Rows, disk func(Disk) Disk) {
+	if ledger != nil {
+		a.rows = ledger(a.rows)
+	}
+	if disk != nil {
+		a.disk = disk(a.disk)
+	}
+}

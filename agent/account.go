@@ -103,7 +103,12 @@ func (a *Agent) lookAtBalance(ctx context.Context) {
 // when all of them were.
 func (a *Agent) resume(ctx context.Context, balance int) {
 	for _, f := range a.folders {
-		cost := max(1, a.account.price(f.Workflow))
+		flow, err := a.workflow(ctx, f)
+		if err != nil {
+			a.apiTrouble(&a.asking, f, err)
+			return
+		}
+		cost := max(1, flow.price)
 		for balance >= cost {
 			jobs, err := a.Ledger.Next(store.PaymentRequired, f.Name, 1, func(string) bool { return false })
 			if err != nil || len(jobs) == 0 {

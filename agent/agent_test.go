@@ -365,6 +365,30 @@ func TestOnce(t *testing.T) {
 	})
 }
 
+func TestOnceGoesOnWhenCreditsWereBought(t *testing.T) {
+	in(t, studio{sandbox: sandbox.Options{Credits: 15}}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.drop("b.jpg", picture(2))
+		w.settle(1, store.PaymentRequired)
+		w.halt()
+		once := func() error {
+			a, closeAll := w.open(true)
+			defer closeAll()
+			return a.Run(context.Background())
+		}
+		var left *agent.Unfinished
+		if err := once(); !errors.As(err, &left) || left.Waiting != 1 || len(left.Troubles) == 0 || left.Troubles[0].Code != agent.OutOfCredits {
+			t.Errorf("without credits: %v", err)
+		}
+		w.sandbox.SetCredits(100)
+		if err := once(); err != nil {
+			t.Errorf("with credits: %v", err)
+		}
+		w.wantPaid(2)
+		w.wantOutputs("a.png", "b.png")
+	})
+}
+
 // A restart at any moment goes on where it was.
 func TestRestartsInTheMiddle(t *testing.T) {
 	in(t, studio{sandbox: sandbox.Options{Processing: 5 * time.Second}, config: "limits: {uploads: 2, in_flight: 7}"}, func(w *world) {

@@ -30,6 +30,9 @@ func (u *Unfinished) Error() string {
 	return strings.Join(parts, "; ")
 }
 
+// balanceAnswer is how long Once waits for the balance when an execution says that there are no credits.
+const balanceAnswer = 5 * time.Second
+
 // patience is how long Once waits for an API that can't be reached.
 const patience = 2 * time.Minute
 
@@ -43,8 +46,8 @@ func (a *Agent) waitUntilDone(ctx context.Context) error {
 		active, waiting := 0, 0
 		for _, f := range a.folders {
 			c := counts[f.Name]
-			stuck := c[store.InQA] + c[store.PaymentRequired]
-			work := c[store.Queued] + c[store.Uploaded] + c[store.Submitting] + c[store.Processing] + c[store.Downloading]
+			stuck := c[store.InQA]
+			work := c[store.PaymentRequired] + c[store.Queued] + c[store.Uploaded] + c[store.Submitting] + c[store.Processing] + c[store.Downloading]
 			if a.needsPerson(f) {
 				stuck, work = stuck+work, 0
 			}
@@ -64,10 +67,13 @@ func (a *Agent) waitUntilDone(ctx context.Context) error {
 
 // needsPerson tells whether what is left of a folder can't go on by itself.
 func (a *Agent) needsPerson(f *folder) bool {
-	for _, code := range []Code{LoginNeeded, OutOfCredits, CreditsLimit} {
+	for _, code := range []Code{LoginNeeded, CreditsLimit} {
 		if a.troubles.has(code, "") {
 			return true
 		}
+	}
+	if t, there := a.troubles.get(OutOfCredits, ""); there && time.Since(t.Since) > balanceAnswer {
+		return true // else the balance, which is just being asked for, may say otherwise
 	}
 	for _, code := range []Code{WorkflowRefused, InputOffline, InputClaimed, OutputUnwritable} {
 		if a.troubles.has(code, f.Name) {

@@ -36,6 +36,9 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
+// PageOff says that the local page can't be served where the configuration wants it.
+func (a *Agent) PageOff(why error) { a.troubles.raise(PageOffline, "", why.Error(), "") }
+
 func (a *Agent) accountState() string {
 	switch {
 	case a.troubles.has(LoginNeeded, ""):

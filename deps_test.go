@@ -22,6 +22,7 @@ var rooms = map[string]map[string]string{
 		"autoretouch": "through cli",
 		"sandbox":     "through cli",
 		"installer":   "through cli",
+		"private":     "through cli",
 		"testdata":    "through cli",
 	},
 	"cli": {
@@ -33,6 +34,7 @@ var rooms = map[string]map[string]string{
 		"autoretouch": "made here and handed to the agent; login, organizations, workflows, balance",
 		"sandbox":     "the commands sandbox and demo",
 		"installer":   "the command service",
+		"private":     "through autoretouch and control",
 		"testdata":    "the demo's photographs",
 	},
 	"control": {
@@ -41,21 +43,27 @@ var rooms = map[string]map[string]string{
 		"store":       "jobs and filters on the wire",
 		"watcher":     "through agent",
 		"autoretouch": "through agent",
+		"private":     "the way to the agent is for its owner alone",
 	},
 	"agent": {
 		"autoretouch": "the API's calls and their errors",
 		"store":       "the ledger is the queue",
 		"watcher":     "says which files are ready",
 		"config":      "what to do with each folder",
+		"private":     "through autoretouch",
 	},
-	"autoretouch": {}, // knows no folders and no ledger, so that it is a client for anyone
-	"store":       {}, // outlives any API and any configuration
-	"watcher":     {}, // is told by functions what is known and who takes a file
-	"config":      {}, // describes the others without knowing them
-	"sandbox":     {}, // a judge of the client must not share its code
-	"installer":   {}, // knows a program and its arguments, not what they do
+	"autoretouch": { // knows no folders and no ledger, so that it is a client for anyone
+		"private": "the login's file is for its owner alone",
+	},
+	"private":   {}, // knows files, not what is in them
+	"store":     {}, // outlives any API and any configuration
+	"watcher":   {}, // is told by functions what is known and who takes a file
+	"config":    {}, // describes the others without knowing them
+	"sandbox":   {}, // a judge of the client must not share its code
+	"installer": {}, // knows a program and its arguments, not what they do
 	"internal": { // programs that measure the whole; nothing leans on them
 		"autoretouch": "the floor makes the same calls",
+		"private":     "through autoretouch",
 		"sandbox":     "what is measured against",
 	},
 }

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
+
+	"hotfolder/private"
 )
 
 // Token is a login: the refresh token that stands for it, and the access token last fetched with it.
@@ -64,7 +65,7 @@ func (f *File) Load() (Token, error) {
 		return Token{}, err
 	}
 	if f.read == nil || !unchanged(f.read, info) {
-		if f.last, err = readStored(f.Path, info); err != nil {
+		if f.last, err = readStored(f.Path); err != nil {
 			f.read = nil
 			return Token{}, err
 		}
@@ -77,11 +78,11 @@ func unchanged(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
 }
 
-func readStored(path string, info fs.FileInfo) (stored, error) {
-	if err := checkPrivate(path, info); err != nil {
+func readStored(path string) (stored, error) {
+	b, err := private.ReadFile(path)
+	if errors.Is(err, private.ErrOpen) {
 		return stored{}, &Error{Class: Auth, Op: "read login", Err: err}
 	}
-	b, err := os.ReadFile(path)
 	if err != nil {
 		return stored{}, err
 	}
@@ -101,7 +102,7 @@ func (f *File) Save(t Token) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.read = nil
-	return writePrivate(f.Path, append(b, '\n'))
+	return private.WriteFile(f.Path, append(b, '\n'))
 }
 
 // Forget removes the file.
@@ -113,26 +114,6 @@ func (f *File) Forget() error {
 		return err
 	}
 	return nil
-}
-
-func writePrivate(path string, b []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(dir, ".credentials-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // does nothing after the rename
-	_, err = tmp.Write(b)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(dir)
 }
 
 // Given is a login that was handed over as a refresh token (AUTORETOUCH_REFRESH_TOKEN) instead of by logging in. Store,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hotfolder/autoretouch"
+	"hotfolder/private"
 )
 
 var someToken = autoretouch.Token{Refresh: "r", Access: "a", Expiry: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
@@ -72,7 +73,9 @@ func TestFileRefused(t *testing.T) {
 			continue
 		}
 		path := filepath.Join(t.TempDir(), "credentials.json")
-		os.WriteFile(path, []byte(test.content), test.mode)
+		if err := errors.Join(private.WriteFile(path, []byte(test.content)), os.Chmod(path, test.mode)); err != nil {
+			t.Fatal(err)
+		}
 		f := &autoretouch.File{Path: path}
 		for range 2 {
 			_, err := f.Load()

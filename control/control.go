@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"hotfolder/private"
 )
 
 // Errors of Dial that callers act on.
@@ -55,22 +57,13 @@ func readContact(dataDir string) (contact, error) {
 	return c, nil
 }
 
-// write puts the contact into dataDir, whole or not at all, for its owner's eyes alone. It need not outlive the machine.
+// write puts the contact into dataDir, whole or not at all, for its owner's eyes alone.
 func (c contact) write(dataDir string) error {
 	data, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dataDir, ".control-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // does nothing after the rename
-	_, err = tmp.Write(data)
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), filepath.Join(dataDir, fileName))
+	return private.WriteFile(filepath.Join(dataDir, fileName), data)
 }
 
 // remove takes the contact out of dataDir, unless another agent's has taken its place.

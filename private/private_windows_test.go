@@ -1,0 +1,57 @@
+package private
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/windows"
+)
+
+func TestRights(t *testing.T) {
+	const owner = "S-1-5-21-1-2-3-1001"
+	for sddl, want := range map[string]bool{ // whether others can read
+		fmt.Sprintf(fileRights, owner):        false,
+		fmt.Sprintf(folderRights, owner):      false,
+		"D:(A;;FA;;;BA)(A;;FA;;;SY)":          false,
+		"D:P":                                 false,
+		"D:P(A;;FA;;;SY)(A;;FR;;;WD)":         true, // everyone
+		"D:P(A;;FA;;;SY)(A;ID;0x1200a9;;;BU)": true, // users, handed down
+		"D:P(A;;FA;;;SY)(A;;GR;;;AU)":         true,
+		"D:P(A;;WD;;;S-1-5-21-1-2-3-1002)":    true, // could let itself in
+		"D:P(A;OIIO;FA;;;WD)":                 false,
+		"D:P(D;;FA;;;WD)":                     false,
+		"D:P(A;;RC;;;WD)":                     false, // may look at the rights
+		"":                                    true,
+	} {
+		sd, err := windows.SecurityDescriptorFromString("O:" + owner + sddl)
+		if err != nil {
+			t.Fatalf("%s: %v", sddl, err)
+		}
+		if who := others(sd); (who != "") != want {
+			t.Errorf("%s: %q", sddl, who)
+		}
+	}
+}
+
+// What is made has the rights, and its maker can still use it.
+func TestRightsAreSet(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	path := filepath.Join(dir, "secret")
+	if err := WriteFile(path, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{dir, path} {
+		sd, err := windows.GetNamedSecurityInfo(name, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if who := others(sd); who != "" {
+			t.Errorf("%s is open to %s: %v", name, who, sd)
+		}
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Error(err)
+	}
+}

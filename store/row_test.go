@@ -27,10 +27,9 @@ func row(t testing.TB, j Job) []byte {
 }
 
 func TestARowKeepsAllOfAJob(t *testing.T) {
-	short, long := wholeJob, wholeJob
-	short = Job{ID: "x"}
+	long := wholeJob
 	long.Error = strings.Repeat("long ", 100)
-	for _, j := range []Job{short, wholeJob, long} {
+	for _, j := range []Job{{ID: "x"}, wholeJob, long} {
 		at := time.UnixMilli(1_795_442_320_521)
 		j.enter(Event{Queued, at, ""})
 		j.enter(Event{Uploaded, at.Add(-time.Hour), "the clock was set back"})

@@ -18,7 +18,7 @@ import (
 // realistic is a job as a studio's hot folder gives it.
 func realistic(i int) store.Job {
 	sum := fmt.Sprintf("%08x%056x", uint32(i)*2654435761, i)
-	path := fmt.Sprintf("2026-11-23/shooting-07/IMG_%013d.jpg", i)
+	path := fmt.Sprintf("2026-11-23/shoot-%04d/IMG_%013d.jpg", i/500, i)
 	return store.Job{ID: store.NewID("packshots", path, sum), Folder: "packshots", Path: path, SHA256: sum, Size: 5_000_000 + int64(i),
 		State: store.Queued, ContentType: "image/jpeg"}
 }
@@ -77,7 +77,7 @@ func each(t testing.TB, n int, do func(i int) error) {
 // The file takes at most 1 KiB a delivered job, whether the pictures come one by one or are dropped all at once.
 func TestSizeOfTheFile(t *testing.T) {
 	for _, atOnce := range []bool{false, true} {
-		t.Run(fmt.Sprintf("at once=%v", atOnce), func(t *testing.T) { sizeOfTheFile(t, 2000, atOnce) })
+		t.Run(fmt.Sprintf("at once=%v", atOnce), func(t *testing.T) { sizeOfTheFile(t, 4000, atOnce) })
 	}
 }
 
@@ -88,6 +88,7 @@ func sizeOfTheFile(t testing.TB, n int, atOnce bool) (perJob float64) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	l.NoSync()
 	if atOnce {
 		each(t, n, func(i int) error { _, _, err := l.Add(realistic(i), store.Seen{}); return err })
 	}
@@ -101,6 +102,7 @@ func sizeOfTheFile(t testing.TB, n int, atOnce bool) (perJob float64) {
 		t.Fatal(err)
 	}
 	perJob = float64(info.Size()) / float64(n)
+	println(n, atOnce, int(perJob))
 	if perJob > 1024 {
 		t.Errorf("%.0f bytes a job", perJob)
 	}
@@ -172,6 +174,7 @@ func TestAReaderHoldsNoWriterUp(t *testing.T) {
 	})
 	defer reader.Wait()
 	defer close(read)
+	l.NoSync()
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
@@ -182,4 +185,8 @@ func TestAReaderHoldsNoWriterUp(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("the writers wait")
 	}
+}
+
+func TestSweep(t *testing.T) {
+	for n := 1000; n <= 9000; n += 1000 { for _, a := range []bool{false, true} { sizeOfTheFile(t, n, a) } }
 }

@@ -10,8 +10,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Verify reads the whole ledger and returns, as ErrDamaged, the first thing that is wrong with it. Writers wait meanwhile: some
-// 10 s for a million jobs.
+// Verify reads the whole ledger and returns, as ErrDamaged, the first thing that is wrong with it. Writers wait meanwhile:
+// 1.5 s for 100,000 jobs.
 func (l *Ledger) Verify(ctx context.Context) error {
 	l.disk.Lock()
 	defer l.disk.Unlock()

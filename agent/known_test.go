@@ -70,12 +70,10 @@ func (w *world) everyState() (names []string) {
 	drop("qa.jpg", 3, sandbox.Faults{InQA: 1, QAFor: 3 * time.Hour}, store.InQA)
 	drop("slow.jpg", 4, sandbox.Faults{Slow: 1, SlowFor: 3 * time.Hour}, store.Processing)
 	drop("failed.jpg", 5, sandbox.Faults{Fail: 1, FailTimes: 3}, store.Failed)
-	w.sandbox.SetFaults(sandbox.Faults{ServerError: sandbox.Chance{P: 1, At: []string{sandbox.Download}}})
-	w.drop("fetch.jpg", picture(6))
-	w.settle(1, store.Downloading)
-	w.sandbox.SetFaults(sandbox.Faults{})
+	noDownload := sandbox.Faults{ServerError: sandbox.Chance{P: 1, At: []string{sandbox.Download}}}
+	drop("fetch.jpg", 6, noDownload, store.Downloading)
 	w.sandbox.SetCredits(0)
-	drop("poor.jpg", 7, sandbox.Faults{}, store.PaymentRequired)
+	drop("poor.jpg", 7, noDownload, store.PaymentRequired)
 	return []string{"a.png", "shoot/b.png", "shoot/twin.png", "qa.png", "slow.png", "failed.png", "fetch.png", "poor.png"}
 }
 
@@ -87,6 +85,7 @@ func TestALedgerThatIsLostUnnoticed(t *testing.T) {
 				names := w.everyState()
 				w.loseLedger()
 				w.sandbox.SetCredits(1000)
+				w.sandbox.SetFaults(sandbox.Faults{})
 				w.start()
 				w.drop("new.jpg", picture(8))
 				w.until("all delivered", 12*time.Hour, func() bool { return w.counts()[store.Delivered] == 9 })

@@ -29,8 +29,12 @@ func Open(file string) (*Ledger, error) {
 
 // OpenReadOnly opens an existing ledger for looking only. It fails with fs.ErrNotExist when there is none.
 func OpenReadOnly(file string) (*Ledger, error) {
-	if _, err := os.Stat(file); err != nil {
+	info, err := os.Stat(file)
+	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	if info.Size() == 0 {
+		return nil, openError(file, fmt.Errorf("%w: it is empty", ErrDamaged))
 	}
 	l := &Ledger{path: file, readOnly: true}
 	if err := l.open(); err != nil {

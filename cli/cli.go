@@ -97,8 +97,8 @@ into the matching output folder.`,
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default: $HOTFOLDER_CONFIG, ./hotfolder.yaml, the user's, the system's)")
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") // fails only for a flag that there is not
 	root.AddCommand(
-		a.balance(), a.check(), a.demo(), a.jobs(), a.login(), a.organizations(), a.retry(), a.run(), a.sandbox(), a.service(), a.status(),
-		a.version(), a.workflows(),
+		a.audit(), a.balance(), a.check(), a.demo(), a.jobs(), a.login(), a.organizations(), a.recover(), a.retry(), a.run(), a.sandbox(),
+		a.service(), a.status(), a.version(), a.workflows(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()

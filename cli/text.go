@@ -26,6 +26,8 @@ type printer interface {
 	organizations([]autoretouch.Organization) error
 	workflows([]autoretouch.Workflow) error
 	balance(credits int) error
+	audit(agent.Audit) error
+	recovery(found agent.Recovery, dryRun bool) error
 	finding(finding) error // of check
 	end() error            // after the last job or finding of a list
 }

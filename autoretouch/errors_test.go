@@ -167,31 +167,31 @@ func TestCaptivePortal(t *testing.T) {
 	}
 }
 
-// An answer without end is not read without end.
+// An answer without end is not read without end, and neither is a refusal.
 func TestHugeAnswers(t *testing.T) {
-	var sent int
-	endless := strings.NewReader(strings.Repeat("9", 64<<20))
-	w := &world{}
-	c := newClient(t, options(roundTrip(func(r *http.Request) (*http.Response, error) {
-		if r.URL.Host == "auth.test" {
-			return w.RoundTrip(r)
+	var sent, status int
+	nines := strings.Repeat("9", 32<<10)
+	endless := readerFunc(func(p []byte) (int, error) {
+		n := copy(p, nines)
+		if sent += n; sent > 1<<30 {
+			t.Fatal("read to the end")
 		}
-		endless.Seek(0, io.SeekStart)
-		body := readerFunc(func(p []byte) (int, error) {
-			n, err := endless.Read(p)
-			sent += n
-			return n, err
-		})
-		return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(body), Request: r}, nil
-	})))
-	for op, call := range everyCall(c) {
-		if op == "download result" || op == "look up image" {
-			continue
-		}
-		sent = 0
-		err := call(t.Context())
-		if err == nil || autoretouch.ClassOf(err) != transient || sent > 9<<20 {
-			t.Errorf("%s: %v after %d bytes", op, err, sent)
+		return n, nil
+	})
+	o := options(roundTrip(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(endless), Request: r}, nil
+	}))
+	o.Credentials = &memory{token: autoretouch.Token{Refresh: "r", Access: "a"}}
+	c := newClient(t, o)
+	for _, status = range []int{200, 402, 500} {
+		for op, call := range everyCall(c) {
+			if status == 200 && (op == "download result" || op == "look up image") {
+				continue
+			}
+			sent = 0
+			if err := call(t.Context()); err == nil || autoretouch.ClassOf(err) != transient || sent > 9<<20 {
+				t.Errorf("%s, %d: %v after %d bytes", op, status, err, sent)
+			}
 		}
 	}
 }

@@ -33,6 +33,26 @@ func FuzzExecution(f *testing.F) {
 	})
 }
 
+// Whatever is posted as a webhook, what is read of it is an id to ask the API for, which is one word and no path, or nothing.
+func FuzzWebhook(f *testing.F) {
+	for _, content := range []string{details, `{"id":"../x","status":["COMPLETED"]}`, `{"id":"a b"}`, `null`, `[{}]`, `"x"`, `{"labels":{"hotfolder_job":{"a":[[[]]]}}}`} {
+		f.Add([]byte(`{"event":"WORKFLOW_EXECUTION_COMPLETED","content":` + content + `}`))
+	}
+	f.Add([]byte(`{"event":7,"content":{"id":"e"},"content":{}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var posted struct {
+			Event   json.RawMessage       `json:"event"`
+			Content autoretouch.Execution `json:"content"`
+		}
+		if json.Unmarshal(body, &posted) != nil {
+			return
+		}
+		if id := posted.Content.ID; strings.ContainsAny(id, "/\\ \x00\n<>") || len(id) > 200 || id == "." || id == ".." {
+			t.Errorf("id %q", id)
+		}
+	})
+}
+
 // An error's message is one bounded line that prints and does not hold the token.
 func FuzzErrorBody(f *testing.F) {
 	f.Add(422, []byte(`{"message":"a\nb"}`))

@@ -47,10 +47,10 @@ func (c *Client) DeviceCode(ctx context.Context) (DeviceCode, error) {
 	}, nil
 }
 
-// isWebAddress keeps what is handed to a browser to what a browser should open.
+// isWebAddress keeps what is shown to a person and handed to a browser to what a browser should open.
 func isWebAddress(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && s == clean(s, "")
 }
 
 // WaitForLogin polls until the person has confirmed, and saves the login. It outlasts trouble of the network; it ends

@@ -131,6 +131,7 @@ func TestOddDeviceCodes(t *testing.T) {
 	for name, body := range map[string]string{
 		"empty": `{}`, "HTML": `<html>`, "no code": strings.Replace(device, "ABCD-EFGH", "", 1),
 		"a program": strings.Replace(device, "https://auth.test/activate", "file:///bin/sh", 1), "list": `[]`, "null": `null`,
+		"control characters": strings.Replace(device, "auth.test/activate\"", `auth.test/\u009b31m\u202eactivate"`, 1),
 	} {
 		if code, err := newClient(t, options(authServer(t, body))).DeviceCode(t.Context()); err == nil || autoretouch.ClassOf(err) != transient {
 			t.Errorf("%s: %+v, %v", name, code, err)

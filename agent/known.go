@@ -125,13 +125,13 @@ func (a *Agent) reconcile(ctx context.Context) {
 
 // insist does something with the ledger until it works, or ctx ends.
 func (a *Agent) insist(ctx context.Context, do func() error) {
-	for ctx.Err() == nil {
+	for n := 1; ctx.Err() == nil; n++ {
 		err := do()
 		if err == nil {
 			return
 		}
 		a.ledgerTrouble(err)
-		pause(ctx, time.Second, nil)
+		pause(ctx, backoff(n, a.ledger.base, a.ledger.most, 0), nil)
 	}
 }
 

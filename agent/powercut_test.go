@@ -7,18 +7,15 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 
 	"hotfolder/agent"
 )
 
-// mortalDisk lets the agent die before it does something to a disk, and can take back what was not made durable: the content of a
-// file until it is synced, a name or a folder until the folder that it is in is.
-type mortalDisk struct {
+// volatileDisk can take back what was not made durable: the content of a file until that is synced, a name or a folder until the
+// folder that it is in is.
+type volatileDisk struct {
 	agent.Disk
-	fuse      *fuse
-	otherDisk bool // no file can be renamed into another folder
 
 	mu       sync.Mutex
 	names    []change        // oldest first
@@ -32,7 +29,7 @@ type change struct {
 }
 
 // powerCut takes back what was not made durable. The agent must have ended.
-func (d *mortalDisk) powerCut(t *testing.T) {
+func (d *volatileDisk) powerCut(t *testing.T) {
 	t.Helper()
 	for file := range d.unsynced {
 		if err := os.Truncate(file, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -44,16 +41,14 @@ func (d *mortalDisk) powerCut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	d.names, d.unsynced = nil, nil
 }
 
-func (d *mortalDisk) changedLocked(name string, undo func() error) {
+func (d *volatileDisk) changedLocked(name string, undo func() error) {
 	d.names = append(d.names, change{filepath.Dir(name), undo})
 }
 
-func (d *mortalDisk) MkdirAll(dir string) error {
-	if err := d.fuse.burn("making " + dir); err != nil {
-		return err
-	}
+func (d *volatileDisk) MkdirAll(dir string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var made []string
@@ -71,26 +66,17 @@ func exists(file string) bool {
 	return err == nil
 }
 
-func (d *mortalDisk) Create(file string) (agent.DiskFile, error) {
-	if err := d.fuse.burn("creating " + file); err != nil {
-		return nil, err
-	}
+func (d *volatileDisk) Create(file string) (agent.DiskFile, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !exists(file) {
 		d.changedLocked(file, func() error { return os.Remove(file) })
 	}
 	f, err := d.Disk.Create(file)
-	return &mortalFile{f, d, file}, err
+	return volatileFile{f, d, file}, err
 }
 
-func (d *mortalDisk) Rename(from, to string, replace bool) error {
-	if err := d.fuse.burn("naming " + to); err != nil {
-		return err
-	}
-	if d.otherDisk && filepath.Dir(from) != filepath.Dir(to) {
-		return &fs.PathError{Op: "rename", Path: to, Err: syscall.EXDEV}
-	}
+func (d *volatileDisk) Rename(from, to string, replace bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	replaced, noneThere := os.ReadFile(to)
@@ -111,20 +97,14 @@ func (d *mortalDisk) Rename(from, to string, replace bool) error {
 	return nil
 }
 
-func (d *mortalDisk) SyncDir(dir string) error {
-	if err := d.fuse.burn("syncing the names in " + dir); err != nil {
-		return err
-	}
+func (d *volatileDisk) SyncDir(dir string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.names = slices.DeleteFunc(d.names, func(c change) bool { return c.dir == dir })
 	return d.Disk.SyncDir(dir)
 }
 
-func (d *mortalDisk) Remove(file string) error {
-	if err := d.fuse.burn("removing " + file); err != nil {
-		return err
-	}
+func (d *volatileDisk) Remove(file string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	content, err := os.ReadFile(file)
@@ -135,36 +115,31 @@ func (d *mortalDisk) Remove(file string) error {
 	return d.Disk.Remove(file)
 }
 
-type mortalFile struct {
+type volatileFile struct {
 	agent.DiskFile
-	disk *mortalDisk
+	disk *volatileDisk
 	path string
 }
 
-// Write writes half of it when the agent dies in it.
-func (f *mortalFile) Write(b []byte) (int, error) {
-	wasOut := f.disk.fuse.isOut()
-	if err := f.disk.fuse.burn("writing " + f.path); err != nil {
-		if wasOut {
-			return 0, err
-		}
-		b = b[:len(b)/2]
-	}
-	f.disk.mu.Lock()
-	if f.disk.unsynced == nil {
-		f.disk.unsynced = map[string]bool{}
-	}
-	f.disk.unsynced[f.path] = true
-	f.disk.mu.Unlock()
+func (f volatileFile) Write(b []byte) (int, error) {
+	f.disk.setSynced(f.path, false)
 	return f.DiskFile.Write(b)
 }
 
-func (f *mortalFile) Sync() error {
-	if err := f.disk.fuse.burn("syncing " + f.path); err != nil {
-		return err
-	}
-	f.disk.mu.Lock()
-	delete(f.disk.unsynced, f.path)
-	f.disk.mu.Unlock()
+func (f volatileFile) Sync() error {
+	f.disk.setSynced(f.path, true)
 	return f.DiskFile.Sync()
+}
+
+func (d *volatileDisk) setSynced(file string, synced bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if synced {
+		delete(d.unsynced, file)
+		return
+	}
+	if d.unsynced == nil {
+		d.unsynced = map[string]bool{}
+	}
+	d.unsynced[file] = true
 }

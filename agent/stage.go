@@ -29,15 +29,17 @@ type stage struct {
 	turn   int               // the hot folder to begin with
 }
 
-// delay keeps one job back after failures of its own.
+// delay keeps one job back after failures of its own, or while it waits for another one.
 type delay struct {
 	failures int
+	wait     time.Duration // the last one, of a job that did not fail
 	until    time.Time
 }
 
 const (
 	jobBackoff    = time.Second
 	maxJobBackoff = time.Minute
+	maxPostponed  = 15 * time.Second
 	idleLook      = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
 )
 
@@ -182,12 +184,16 @@ func (s *stage) delay(id string, asked time.Duration) (failures int, wait time.D
 	return d.failures, wait
 }
 
-// postpone keeps a job back for a moment though it did not fail.
+// postpone keeps a job back though it did not fail, each time for longer: about as long as it waited already.
 func (s *stage) postpone(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.inHand, id)
-	s.delays[id] = &delay{until: time.Now().Add(jobBackoff)}
+	wait := jobBackoff
+	if d := s.delays[id]; d != nil {
+		wait = min(max(wait, 2*d.wait), maxPostponed)
+	}
+	s.delays[id] = &delay{wait: wait, until: time.Now().Add(wait)}
 }
 
 // putBack lets go of a job for no fault of its own.

@@ -1,0 +1,156 @@
+package agent_test
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"hotfolder/agent"
+	"hotfolder/sandbox"
+)
+
+// errnos is what a disk says that is full, broken, forbidden or write-protected.
+var errnos = []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EACCES, syscall.EROFS}
+
+// TestEveryWriteFailsOnce fails the n-th write to the ledger or a disk, for every n: what the agent makes of it is as if nothing had been.
+func TestEveryWriteFailsOnce(t *testing.T) {
+	for name, s := range map[string]scene{
+		"originals stay":                 {},
+		"originals move":                 {folder: moveOriginals},
+		"originals move to another disk": {folder: moveOriginals, otherDisk: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyNth(t, func(n int) (more bool) {
+				in(t, studio{folder: s.folder, idle: true}, func(w *world) {
+					b := &breakage{errno: errnos[n%len(errnos)], dir: w.dir, first: n, last: n}
+					w.watch(b.before, s.otherDisk, nil)
+					s.drop(w)
+					w.start()
+					s.wantAllDone(w)
+					if more = b.met != ""; w.Failed() {
+						w.Logf("the %d-th write failed (%v): %s", n, b.errno, b.met)
+					}
+				})
+				return more
+			})
+		})
+	}
+}
+
+// wantAllDone waits until all is as if nothing had been.
+func (s scene) wantAllDone(w *world) {
+	w.Helper()
+	w.until("all is done", time.Hour, func() bool { return s.isDone(w) && len(w.troubles()) == 0 })
+	time.Sleep(3 * time.Minute)
+	s.wantPromises(w)
+	if got := w.troubles(); len(got) != 0 {
+		w.Errorf("still %v", got)
+	}
+}
+
+// TestDisksThatFailForLong fails one kind of write for an hour: it is said, nothing is lost, nothing loops, and all goes on when the
+// fault ends.
+func TestDisksThatFailForLong(t *testing.T) {
+	for code, ops := range map[agent.Code][]string{
+		agent.OutputUnwritable: {"mkdir /out", "create /out", "write /out", "sync /out", "close /out", "rename to /out", "sync dir /out"},
+		agent.OriginalStuck:    {"mkdir /done", "rename to /done", "mkdir /failed", "create /failed", "write /failed", "rename to /failed"},
+	} {
+		for i, op := range ops {
+			b := breakage{errno: errnos[i%len(errnos)], only: op, first: 1}
+			t.Run(fmt.Sprint(op, " ", b.errno), func(t *testing.T) { failForLong(t, code, &b) })
+		}
+	}
+	for n := 1; n < 24; n += 3 { // from the n-th write on
+		b := breakage{errno: errnos[n%len(errnos)], only: "ledger", first: n}
+		t.Run(fmt.Sprint("ledger ", n, " ", b.errno), func(t *testing.T) { failForLong(t, agent.LedgerUnwritable, &b) })
+	}
+	b := breakage{errno: syscall.EXDEV, only: "rename to /out", first: 1}
+	t.Run("rename to another device", func(t *testing.T) { failForLong(t, agent.OutputUnwritable, &b) })
+}
+
+func failForLong(t *testing.T, code agent.Code, b *breakage) {
+	t.Parallel()
+	s := scene{folder: moveOriginals}
+	in(t, studio{folder: s.folder, idle: true}, func(w *world) {
+		b.dir, b.last = w.dir, math.MaxInt
+		w.watch(b.before, false, nil)
+		s.drop(w)
+		w.start()
+		w.until("the trouble shows", 5*time.Minute, func() bool { return slices.Contains(w.troubles(), code) })
+		w.wantMend(code)
+		tries, downloads := b.count(), w.sandbox.Books().Calls[sandbox.Download]
+		time.Sleep(time.Hour)
+		w.wantMend(code)
+		if got := b.count() - tries; got == 0 || got > 2000 {
+			w.Errorf("tried %d times in an hour", got)
+		}
+		if got := w.sandbox.Books().Calls[sandbox.Download] - downloads; got > 500 {
+			w.Errorf("%d downloads in an hour", got)
+		}
+		b.mend()
+		s.wantAllDone(w)
+	})
+}
+
+// wantMend wants people to be told what is wrong and what to do.
+func (w *world) wantMend(code agent.Code) {
+	w.Helper()
+	s, err := w.agent.Status(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	i := slices.IndexFunc(s.Troubles, func(t agent.Trouble) bool { return t.Code == code })
+	if i < 0 || s.Troubles[i].Text == "" || s.Troubles[i].Mend == "" {
+		w.Errorf("troubles %+v", s.Troubles)
+	}
+	if f := s.Folders[0]; code != agent.LedgerUnwritable && (f.State == "ok" || !strings.Contains(f.Problem, s.Troubles[i].Mend)) {
+		w.Errorf("the folder is %s: %s", f.State, f.Problem)
+	}
+}
+
+// breakage fails writes: those from the first to the last, of one kind if only is set.
+type breakage struct {
+	errno syscall.Errno
+	only  string // what the operation and the path in the world begin with
+	dir   string // of the world
+
+	mu          sync.Mutex
+	n           int
+	first, last int
+	met         string // what it failed first
+}
+
+func (b *breakage) before(op, file string) error {
+	what := op + " " + strings.TrimPrefix(file, b.dir)
+	if !strings.HasPrefix(what, b.only) {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.n++; b.n < b.first || b.n > b.last {
+		return nil
+	}
+	if b.met == "" {
+		b.met = what
+	}
+	return &fs.PathError{Op: op, Path: file, Err: b.errno}
+}
+
+func (b *breakage) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.n
+}
+
+func (b *breakage) mend() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last = 0
+}

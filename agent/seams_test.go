@@ -1,0 +1,151 @@
+package agent_test
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"hotfolder/agent"
+	"hotfolder/store"
+)
+
+// watch has before called before the agent writes something to the ledger or a disk; with an error this does not happen. Between the
+// agent and the real disk is also under, if that is not nil.
+func (w *world) watch(before func(op, what string) error, otherDisk bool, under *volatileDisk) {
+	w.rows = func(r agent.Rows) agent.Rows { return watchedRows{r, before} }
+	w.disk = func(d agent.Disk) agent.Disk {
+		if under != nil {
+			under.Disk = d
+			d = under
+		}
+		return watchedDisk{d, before, otherDisk}
+	}
+}
+
+// watchedRows is the ledger.
+type watchedRows struct {
+	agent.Rows
+	before func(op, what string) error
+}
+
+func (r watchedRows) Add(job store.Job, seen store.Seen) (store.Job, bool, error) {
+	if err := r.before("ledger: add", job.Path); err != nil {
+		return job, false, err
+	}
+	return r.Rows.Add(job, seen)
+}
+
+func (r watchedRows) Step(id string, to store.State, detail string, change func(*store.Job)) (store.Job, error) {
+	if err := r.before("ledger: step to", string(to)); err != nil {
+		return store.Job{}, err
+	}
+	return r.Rows.Step(id, to, detail, change)
+}
+
+func (r watchedRows) Note(id string, change func(*store.Job)) (store.Job, error) {
+	if err := r.before("ledger: note", id); err != nil {
+		return store.Job{}, err
+	}
+	return r.Rows.Note(id, change)
+}
+
+func (r watchedRows) Unsee(folder, path string) error {
+	if err := r.before("ledger: unsee", path); err != nil {
+		return err
+	}
+	return r.Rows.Unsee(folder, path)
+}
+
+func (r watchedRows) Batch(folder, group string, idle time.Duration) (store.Batch, error) {
+	if err := r.before("ledger: batch", group); err != nil {
+		return store.Batch{}, err
+	}
+	return r.Rows.Batch(folder, group, idle)
+}
+
+func (r watchedRows) SetReconciled(yes bool) error {
+	if err := r.before("ledger:", "reconciled"); err != nil {
+		return err
+	}
+	return r.Rows.SetReconciled(yes)
+}
+
+// watchedDisk is the folders of results and originals.
+type watchedDisk struct {
+	agent.Disk
+	before    func(op, what string) error
+	otherDisk bool // no file can be renamed into another folder
+}
+
+func (d watchedDisk) MkdirAll(dir string) error {
+	if err := d.before("mkdir", dir); err != nil {
+		return err
+	}
+	return d.Disk.MkdirAll(dir)
+}
+
+func (d watchedDisk) Create(file string) (agent.DiskFile, error) {
+	if err := d.before("create", file); err != nil {
+		return nil, err
+	}
+	f, err := d.Disk.Create(file)
+	return watchedFile{f, d, file}, err
+}
+
+func (d watchedDisk) Rename(from, to string, replace bool) error {
+	if d.otherDisk && filepath.Dir(from) != filepath.Dir(to) {
+		return &fs.PathError{Op: "rename", Path: to, Err: syscall.EXDEV}
+	}
+	if err := d.before("rename to", to); err != nil {
+		return err
+	}
+	return d.Disk.Rename(from, to, replace)
+}
+
+func (d watchedDisk) SyncDir(dir string) error {
+	if err := d.before("sync dir", dir); err != nil {
+		return err
+	}
+	return d.Disk.SyncDir(dir)
+}
+
+func (d watchedDisk) Remove(file string) error {
+	if err := d.before("remove", file); err != nil {
+		return err
+	}
+	return d.Disk.Remove(file)
+}
+
+type watchedFile struct {
+	agent.DiskFile
+	disk watchedDisk
+	path string
+}
+
+// Write writes half of it when it fails, unless the agent is dead already.
+func (f watchedFile) Write(b []byte) (int, error) {
+	err := f.disk.before("write", f.path)
+	switch {
+	case errors.Is(err, errDead):
+		return 0, err
+	case err != nil:
+		n, _ := f.DiskFile.Write(b[:len(b)/2])
+		return n, err
+	}
+	return f.DiskFile.Write(b)
+}
+
+func (f watchedFile) Sync() error {
+	if err := f.disk.before("sync", f.path); err != nil {
+		return err
+	}
+	return f.DiskFile.Sync()
+}
+
+// Close closes it also when it fails.
+func (f watchedFile) Close() error {
+	err := f.disk.before("close", f.path)
+	return errors.Join(err, f.DiskFile.Close())
+}

@@ -73,10 +73,18 @@ func (d *desk) Retry(_ context.Context, r agent.RetryRequest) (agent.Retried, er
 func serve(t *testing.T, d agent.Desk, listen string) (dir string, s *Server, stop func()) {
 	t.Helper()
 	dir = t.TempDir()
-	s, err := Listen(Options{Listen: listen, DataDir: dir, Desk: d, Log: slog.New(slog.DiscardHandler)})
+	s, err := Listen(Options{Listen: listen, DataDir: dir, Desk: d, Log: discard})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dir, s, run(t, s)
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+// run lets a server answer until the test ends or stop is called.
+func run(t *testing.T, s *Server) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx) }()
@@ -88,10 +96,10 @@ func serve(t *testing.T, d agent.Desk, listen string) (dir string, s *Server, st
 		ended <- nil
 	}
 	t.Cleanup(stop)
-	for PID(dir) == 0 {
+	for PID(s.dataDir) == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	return dir, s, stop
+	return stop
 }
 
 func dial(t *testing.T, dir string) *Client {
@@ -323,7 +331,7 @@ func TestTakenPortMoves(t *testing.T) {
 
 func TestPages(t *testing.T) {
 	d := &desk{}
-	s, err := Listen(Options{DataDir: t.TempDir(), Desk: d, Log: slog.New(slog.DiscardHandler)})
+	s, err := Listen(Options{DataDir: t.TempDir(), Desk: d, Log: discard})
 	if err != nil {
 		t.Fatal(err)
 	}

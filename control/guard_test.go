@@ -1,7 +1,6 @@
 package control
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -133,7 +132,7 @@ func FuzzHandler(f *testing.F) {
 }
 
 func TestServerHasLimits(t *testing.T) {
-	s, err := Listen(Options{DataDir: t.TempDir(), Desk: &desk{}, Log: slog.New(slog.DiscardHandler)})
+	s, err := Listen(Options{DataDir: t.TempDir(), Desk: &desk{}, Log: discard})
 	if err != nil {
 		t.Fatal(err)
 	}

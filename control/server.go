@@ -35,8 +35,9 @@ type Server struct {
 }
 
 const (
-	maxHeader = 16 << 10 // bytes
-	maxBody   = 1 << 20  // bytes; 40,000 job ids
+	maxHeader      = 16 << 10 // bytes
+	maxBody        = 1 << 20  // bytes; 40,000 job ids
+	maxConnections = 100      // at once; each costs a descriptor, which the agent needs for pictures
 )
 
 // Listen takes the port. The caller is to call Serve.
@@ -49,7 +50,7 @@ func Listen(o Options) (*Server, error) {
 		Moved:    moved,
 		contact:  newContact(localAddress(l.Addr().(*net.TCPAddr))),
 		dataDir:  o.DataDir,
-		listener: l,
+		listener: newBounded(l, maxConnections),
 		mux:      http.NewServeMux(),
 		grace:    2 * time.Second,
 	}

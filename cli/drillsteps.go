@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +17,7 @@ import (
 	"hotfolder/agent"
 	"hotfolder/sandbox"
 	"hotfolder/store"
+	"hotfolder/watcher"
 )
 
 // step is one thing that happens in a scenario. Its error ends the scenario as failed, or as skipped if it is a notHere.
@@ -213,8 +216,8 @@ func setCredits(n int) step {
 	}
 }
 
-// copySlowly writes the pictures all at once and piece by piece, each piece later than settle; every other one has its full size from
-// the start, as Windows Explorer copies.
+// copySlowly writes the pictures all at once and piece by piece, each piece later than settle. Every other one has its full size from
+// the start, as Windows Explorer copies, where the agent can tell that it is not complete.
 func copySlowly(ctx context.Context, s *scene) error {
 	var all sync.WaitGroup
 	errs := make([]error, len(s.toDrop))
@@ -225,6 +228,9 @@ func copySlowly(ctx context.Context, s *scene) error {
 	s.dropped, s.toDrop = append(s.dropped, s.toDrop...), nil
 	return errors.Join(errs...)
 }
+
+// showsWriters tells whether the system lets the agent see that a program still writes to a file.
+const showsWriters = runtime.GOOS == "linux" || runtime.GOOS == "windows"
 
 func (s *scene) putSlowly(ctx context.Context, d drop, sized bool) (err error) {
 	content, err := os.ReadFile(d.file)
@@ -240,7 +246,7 @@ func (s *scene) putSlowly(ctx context.Context, d drop, sized bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if sized {
+	if sized && showsWriters || sized && !isWhole(slices.Concat(content[:len(content)/3], make([]byte, len(content)-len(content)/3))) {
 		if err := f.Truncate(int64(len(content))); err != nil {
 			return err
 		}
@@ -286,7 +292,7 @@ func (s *scene) replace(d drop) (drop, error) {
 		return d, err
 	}
 	place, saved := s.inputOf(d), filepath.Join(s.dir, "saved")
-	if d.sha, d.size, err = writePicture(saved, strings.NewReader(string(content)+" retouched by hand")); err != nil {
+	if d.sha, d.size, err = writePicture(saved, bytes.NewReader(append(content, " retouched by hand"...))); err != nil {
 		return d, err
 	}
 	for range 50 { // Windows refuses while the agent reads the old one
@@ -307,7 +313,7 @@ func dropBroken(ctx context.Context, s *scene) error {
 			return err
 		}
 		contents := map[string][]byte{
-			" cut short": whole[:len(whole)/2],
+			" cut short": cutShort(whole),
 			" empty":     nil,
 			" letter":    []byte("Dear client, this is no picture.\n"),
 		}
@@ -327,13 +333,28 @@ func dropBroken(ctx context.Context, s *scene) error {
 			if err := os.MkdirAll(filepath.Dir(s.inputOf(d)), 0o755); err != nil {
 				return err
 			}
-			if d.sha, d.size, err = writePicture(s.inputOf(d), strings.NewReader(string(content))); err != nil {
+			if d.sha, d.size, err = writePicture(s.inputOf(d), bytes.NewReader(content)); err != nil {
 				return err
 			}
 			s.bad = append(s.bad, d)
 		}
 	}
 	return nil
+}
+
+// cutShort is the beginning of a picture, short enough that some of it is missing: there may be other things at a file's end.
+func cutShort(content []byte) []byte {
+	for {
+		content = content[:len(content)/2]
+		if !isWhole(content) {
+			return content
+		}
+	}
+}
+
+func isWhole(content []byte) bool {
+	found, err := watcher.Inspect(bytes.NewReader(content), int64(len(content)))
+	return err == nil && found.Whole && found.Type != ""
 }
 
 // renameDrops gives the pictures names that programs have been known to stumble over.

@@ -168,15 +168,17 @@ func (a *Agent) Run(ctx context.Context) error {
 	all.Go(func() { a.accountLoop(ctx, work) })
 	all.Go(func() { a.copyLoop(ctx) })
 
-	var left error
 	if a.once {
 		watchers.Wait()
-		left = a.waitUntilDone(ctx)
+		a.waitUntilDone(ctx)
 		finish()
 	}
 	watchers.Wait()
 	all.Wait()
-	return left
+	if a.once {
+		return a.left()
+	}
+	return nil
 }
 
 // rows is what the agent writes into the ledger; tests make it fail.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -123,10 +124,38 @@ func (a *Agent) resultGone(ctx context.Context, f *folder, job store.Job, cause 
 		return errLater
 	}
 	if a.stage(store.Downloading).failures(job.ID) < goneAfter {
-		return &autoretouch.Error{Op: "download the result", Err: cause} // transient: the API may only be late
+		return cause // the API may only be late
+	}
+	if job.Attempts == 0 {
+		return a.processAnew(job)
 	}
 	a.fail(f, job, "AutoRetouch no longer has the result of execution "+job.Execution+": ask its support, then 'hotfolder retry "+job.ID+"'")
 	return errGivenUp
+}
+
+// processAnew gives a job that was to have another one's result an execution of its own, because that result is gone.
+func (a *Agent) processAnew(job store.Job) error {
+	shares := func(j store.Job) bool { return j.State == store.Delivered && j.Execution == job.Execution && j.Result.Path != "" }
+	for {
+		other, found, err := a.Ledger.SameContent(job.SHA256, shares)
+		if err != nil {
+			return asLedger(err)
+		}
+		if !found {
+			break
+		}
+		if _, err := a.note(other.ID, func(j *store.Job) { j.Result.Path = "" }); err != nil { // nobody is to reuse it again
+			return err
+		}
+	}
+	const why = "AutoRetouch no longer has the result of the same picture"
+	if _, err := a.step(job.ID, store.Failed, why, func(j *store.Job) { j.Error = why }); err != nil {
+		return err
+	}
+	_, err := a.step(job.ID, store.Queued, "processed anew", func(j *store.Job) {
+		j.Execution, j.Result, j.Output, j.Error = "", store.Result{}, "", ""
+	})
+	return cmp.Or(err, errGivenUp)
 }
 
 // goneAfter is how many tries in a row a result must be missing: some minutes.

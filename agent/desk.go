@@ -155,7 +155,7 @@ func retry(ledger rows, job store.Job) error {
 		to = store.Downloading
 	case job.Execution != "":
 		to = store.Processing
-	case job.UploadedAt.IsZero():
+	case job.SHA256 == "": // it could not be read
 		to = store.Gone // until the file is looked at anew
 		if err := ledger.Unsee(job.Folder, job.Path); err != nil {
 			return err

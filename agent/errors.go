@@ -54,7 +54,10 @@ func reason(err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return "the agent has no right to: " + short(err)
 	case errors.Is(err, fs.ErrNotExist):
-		return "it is not there: " + short(err)
+		if p, ok := errors.AsType[*fs.PathError](err); ok {
+			return p.Path + " is not there"
+		}
+		return short(err)
 	}
 	return short(err)
 }

@@ -192,3 +192,23 @@ func TestInFlight(t *testing.T) {
 		}
 	})
 }
+
+// A result that is gone is a fault of its job: it holds nothing else up, and what was to reuse it is processed after all.
+func TestAResultThatIsGoneHoldsNothingUp(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Delivered)
+		w.sandbox.RemoveImage(w.job("a.jpg").Result.SHA256)
+		for i := range 3 {
+			w.drop(fmt.Sprintf("copy %d.jpg", i), picture(1))
+		}
+		w.settle(3, store.Downloading)
+		w.drop("healthy.jpg", picture(2))
+		w.until("the healthy one is there", 20*time.Second, func() bool { return w.counts()[store.Delivered] == 2 })
+		if slices.Contains(w.troubles(), agent.APIUnreachable) {
+			t.Error("one missing result is taken for a dead API")
+		}
+		w.settle(5, store.Delivered)
+		w.wantPaid(3)
+	})
+}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"hotfolder/autoretouch"
@@ -22,10 +23,20 @@ func (a *Agent) apiTrouble(g *gate, f *folder, err error) {
 		f.workflow.failed(0)
 		a.troubles.raise(WorkflowRefused, f.Name, err.Error(), "")
 	case autoretouch.Transient:
+		if !isDown(err) {
+			return
+		}
 		if n := g.failed(autoretouch.RetryAfter(err)); n >= unreachableAfter {
 			a.troubles.raise(APIUnreachable, "", err.Error(), "")
 		}
 	}
+}
+
+// isDown tells whether an error speaks against the API as a whole. That one result is not there or arrived damaged does not.
+func isDown(err error) bool {
+	e, ok := errors.AsType[*autoretouch.Error](err)
+	return ok && (e.Status == 0 || e.Status < 400 || e.Status == http.StatusRequestTimeout || e.Status == http.StatusTooEarly ||
+		e.Status == http.StatusTooManyRequests || e.Status >= 500)
 }
 
 // unreachableAfter is how many calls in a row must fail before people are told.

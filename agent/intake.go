@@ -152,7 +152,7 @@ func refusal(p watcher.Picture, size int64) string {
 	case p.Type == "":
 		return "the file is not a JPEG, PNG, TIFF or WebP picture, whatever its name says"
 	case !p.Whole:
-		return "the picture is cut short (" + p.Problem + "): copy it again"
+		return p.Problem + "; copy it again"
 	case p.Width > maxSide || p.Height > maxSide:
 		return fmt.Sprintf("the picture is %d × %d pixels, AutoRetouch takes at most %d × %d: make it smaller", p.Width, p.Height, maxSide, maxSide)
 	}

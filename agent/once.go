@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,46 +38,74 @@ const balanceAnswer = 5 * time.Second
 const patience = 2 * time.Minute
 
 // waitUntilDone returns when every job is finished or waits for a person, or the API is out of reach for long.
-func (a *Agent) waitUntilDone(ctx context.Context) error {
+func (a *Agent) waitUntilDone(ctx context.Context) {
 	for ; ctx.Err() == nil; pause(ctx, 100*time.Millisecond, nil) {
-		counts, err := a.Ledger.Counts()
-		if err != nil {
-			return err
+		active, _, err := a.unfinished()
+		if err != nil || active == 0 || a.outOfReach() {
+			return
 		}
-		active, waiting := 0, 0
-		for _, f := range a.folders {
-			c := counts[f.Name]
-			stuck := c[store.InQA]
-			work := c[store.PaymentRequired] + c[store.Queued] + c[store.Uploaded] + c[store.Submitting] + c[store.Processing] + c[store.Downloading]
-			if a.needsPerson(f) {
-				stuck, work = stuck+work, 0
-			}
-			active, waiting = active+work, waiting+stuck
-		}
-		if active > 0 && !a.outOfReach() {
-			continue
-		}
-		u := &Unfinished{Failed: int(a.failures.Load()), Waiting: active + waiting, Troubles: a.troubles.list()}
-		if u.Failed > 0 || u.Waiting > 0 || a.hasErrors() {
-			return u
-		}
-		return nil
+	}
+}
+
+// left says what a run with Once leaves: nil, if that is nothing.
+func (a *Agent) left() error {
+	active, waiting, err := a.unfinished()
+	if err != nil {
+		return err
+	}
+	u := &Unfinished{Failed: int(a.failures.Load()), Waiting: active + waiting, Troubles: a.troubles.list()}
+	if u.Failed > 0 || u.Waiting > 0 || a.hasErrors() {
+		return u
 	}
 	return nil
 }
 
-// needsPerson tells whether what is left of a folder can't go on by itself.
-func (a *Agent) needsPerson(f *folder) bool {
-	for _, code := range []Code{LoginNeeded, CreditsLimit} {
-		if a.troubles.has(code, "") {
-			return true
+// unfinished counts the jobs that go on by themselves, and those that wait for a person.
+func (a *Agent) unfinished() (active, waiting int, err error) {
+	counts, err := a.Ledger.Counts()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, f := range a.folders {
+		for state, n := range counts[f.Name] {
+			switch {
+			case state == store.Delivered || state == store.Failed || state == store.Gone:
+			case a.needsPerson(f, state):
+				waiting += n
+			default:
+				active += n
+			}
 		}
 	}
-	if t, there := a.troubles.get(OutOfCredits, ""); there && time.Since(t.Since) > balanceAnswer {
-		return true // else the balance, which is just being asked for, may say otherwise
+	return active, waiting, nil
+}
+
+// stuck says what can't go on while there is a trouble; no states: nothing can.
+var stuck = map[Code][]store.State{
+	LoginNeeded:      nil,
+	LedgerDamaged:    nil,
+	OutOfCredits:     {store.Uploaded, store.PaymentRequired},
+	CreditsLimit:     {store.Uploaded},
+	WorkflowRefused:  {store.Uploaded},
+	InputOffline:     {store.Queued},
+	InputClaimed:     {store.Queued},
+	OutputUnwritable: {store.Downloading},
+}
+
+// needsPerson tells whether a folder's jobs in a state can't go on by themselves.
+func (a *Agent) needsPerson(f *folder, state store.State) bool {
+	if state == store.InQA {
+		return true
 	}
-	for _, code := range []Code{WorkflowRefused, InputOffline, InputClaimed, OutputUnwritable} {
-		if a.troubles.has(code, f.Name) {
+	for code, states := range stuck {
+		t, there := a.troubles.get(code, f.Name)
+		if !there {
+			t, there = a.troubles.get(code, "")
+		}
+		if code == OutOfCredits && time.Since(t.Since) < balanceAnswer {
+			continue // the balance, which is just being asked for, may say otherwise
+		}
+		if there && (states == nil || slices.Contains(states, state)) {
 			return true
 		}
 	}

@@ -117,7 +117,7 @@ func (a *Agent) take(s *stage, start func(*folder, store.Job)) (any bool) {
 		if n <= 0 {
 			continue
 		}
-		jobs, err := a.Ledger.Next(s.state, f.Name, n, func(id string) bool { return s.holds(id, now) })
+		jobs, err := a.next(s, f, n, now)
 		if err != nil {
 			a.ledgerTrouble(err)
 			continue
@@ -146,6 +146,18 @@ func (s *stage) busy() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.inHand)
+}
+
+// next lists jobs that may be taken. Where only one may be, to see whether a trouble is over, one that has not failed itself comes
+// first: the trouble may be that of those that did.
+func (a *Agent) next(s *stage, f *folder, n int, now time.Time) ([]store.Job, error) {
+	if n == 1 {
+		jobs, err := a.Ledger.Next(s.state, f.Name, 1, func(id string) bool { return s.holds(id, now) || s.failures(id) > 0 })
+		if err != nil || len(jobs) > 0 {
+			return jobs, err
+		}
+	}
+	return a.Ledger.Next(s.state, f.Name, n, func(id string) bool { return s.holds(id, now) })
 }
 
 func (s *stage) holds(id string, now time.Time) bool {

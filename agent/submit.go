@@ -86,6 +86,11 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 	if done, err := a.adopt(ctx, f, job, a.known.byLabel(job.ID), "execution found by its label"); done || err != nil {
 		return err
 	}
+	if a.login.shut() { // the try: it must cost no intent
+		if _, err := a.api.Balance(ctx); err != nil {
+			return err
+		}
+	}
 	if limit := a.Config.Limits.CreditsPerDay; limit > 0 && a.creditsLeft(limit) < flow.price {
 		return errLater
 	}
@@ -202,7 +207,7 @@ func (a *Agent) reuse(f *folder, job store.Job, flow price) (done bool, err erro
 			return false
 		}
 		waits = waits || inFlight(j)
-		return j.State == store.Delivered && j.Workflow == f.Workflow && j.Version == flow.version
+		return j.State == store.Delivered && j.Result.Path != "" && j.Workflow == f.Workflow && j.Version == flow.version
 	})
 	switch {
 	case err != nil:

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,11 @@ import (
 
 // upload sees to it that the API holds the job's content: queued → uploaded, or gone when the file is not what it was.
 func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {
+	if job.Retries < 0 && job.UploadedAt.IsZero() {
+		if err := a.lookAgain(f, job); err != nil {
+			return err
+		}
+	}
 	there, err := a.api.HasImage(ctx, job.SHA256)
 	if err != nil {
 		return err
@@ -53,6 +59,34 @@ func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {
 	a.apiWorks(&a.stage(store.Queued).gate)
 	_, err = a.step(job.ID, store.Uploaded, "", nil)
 	return err
+}
+
+// lookAgain looks at a picture that a person wants tried again: it may have failed for what it is, and be no other now.
+func (a *Agent) lookAgain(f *folder, job store.Job) error {
+	in, err := watcher.Open(f.inputPath(job.Path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return cmp.Or(a.inputGone(f, job, err), errGivenUp)
+	}
+	if err != nil {
+		return &inputError{fmt.Errorf("open the picture: %w", err)}
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return &inputError{fmt.Errorf("look at the picture: %w", err)}
+	}
+	if info.Size() != job.Size {
+		return cmp.Or(a.inputChanged(f, job), errGivenUp)
+	}
+	picture, err := watcher.Inspect(in, job.Size)
+	if err != nil {
+		return &inputError{fmt.Errorf("read the picture: %w", err)}
+	}
+	if why := refusal(picture, job.Size); why != "" {
+		a.fail(f, job, why)
+		return errGivenUp
+	}
+	return nil
 }
 
 // inputGone lets go of a job whose file is not there any more, unless it is the whole folder that is not there.

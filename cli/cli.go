@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -23,6 +24,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return execute(ctx, args, stdin, stdout, stderr)
 }
 
+// oneSignal is the time within which signals count as one: a terminal or a wrapper may send it to the process and to its group.
+const oneSignal = 500 * time.Millisecond
+
 func untilSignal() (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -30,14 +34,18 @@ func untilSignal() (_ context.Context, stop func()) {
 	ended := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for n := 1; ; n++ {
+		var first time.Time
+		for {
 			select {
 			case <-signals:
-				cancel()
 			case <-ended:
 				return
 			}
-			if n == 2 {
+			switch {
+			case first.IsZero():
+				first = time.Now()
+				cancel()
+			case time.Since(first) > oneSignal:
 				os.Exit(exitKilled)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -54,7 +55,7 @@ type demoProgress interface {
 // newDemoProgress shows a bar for each picture on a terminal, and writes a line for each step elsewhere.
 func newDemoProgress(out io.Writer) demoProgress {
 	if isTerminal(out) {
-		return &demoBars{progress: mpb.New(mpb.WithOutput(out), mpb.WithWidth(24)), bars: map[string]*mpb.Bar{}}
+		return &demoBars{progress: mpb.New(mpb.WithOutput(out), mpb.WithWidth(24)), bars: map[string]*demoBar{}}
 	}
 	return demoLines{out}
 }
@@ -80,27 +81,37 @@ func demoLine(j store.Job, e store.Event) string {
 // demoBars are the bars by the picture's job.
 type demoBars struct {
 	progress *mpb.Progress
-	bars     map[string]*mpb.Bar
+	bars     map[string]*demoBar
+}
+
+type demoBar struct {
+	*mpb.Bar
+	failed atomic.Bool
 }
 
 func (b *demoBars) step(j store.Job, e store.Event) {
 	bar := b.bars[j.ID]
 	if bar == nil {
-		bar = b.progress.AddBar(int64(len(demoSteps)),
+		bar = &demoBar{}
+		bar.Bar = b.progress.AddBar(int64(len(demoSteps)),
 			mpb.PrependDecorators(decor.Name(visible(demoName(j)), decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(decor.Any(demoBarState)))
+			mpb.AppendDecorators(decor.Any(bar.state)))
 		b.bars[j.ID] = bar
 	}
 	if i := slices.Index(demoSteps, e.State); i >= 0 {
 		bar.SetCurrent(int64(i + 1))
 	} else if atEnd(e.State) {
+		bar.failed.Store(e.State == store.Failed)
 		bar.Abort(false)
 	}
 }
 
-func demoBarState(s decor.Statistics) string {
-	if s.Aborted {
+func (b *demoBar) state(s decor.Statistics) string {
+	switch {
+	case b.failed.Load():
 		return demoWords[store.Failed]
+	case s.Aborted:
+		return "stopped"
 	}
 	return demoWords[demoSteps[max(s.Current, 1)-1]]
 }

@@ -65,7 +65,7 @@ func TestFailedJobs(t *testing.T) {
 	}
 	look()
 	w.want(0, `^1 failed job taken up again\n$`, ``, "retry", "--path", "bad.jpg")
-	w.want(0, `GONE.*\npackshots +stopped +1 +0 +1\n`, ``, "status")
+	w.want(0, `QUEUED.*\npackshots +stopped +1 +1 +0\n`, ``, "status")
 }
 
 func TestStatusWhileItRunsAndAfter(t *testing.T) {

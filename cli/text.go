@@ -65,8 +65,8 @@ func agentLine(a agent.ProcessStatus) string {
 	if !a.Running {
 		return "agent    not running; 'hotfolder run' starts it"
 	}
-	return fmt.Sprintf("agent    running since %s, version %s, %s results in the last hour",
-		clock(a.Since), visible(a.Version), humanize.Comma(int64(a.PerHour)))
+	return fmt.Sprintf("agent    running since %s, version %s, %s in the last hour",
+		clock(a.Since), visible(a.Version), plural(a.PerHour, "result"))
 }
 
 func accountLine(a agent.AccountStatus) string {

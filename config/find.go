@@ -31,7 +31,7 @@ func Find(flag string, getenv func(string) string) (string, error) {
 			return file, nil // unreadable ones too: Load says why, rather than another file being taken
 		}
 	}
-	return "", fmt.Errorf("no configuration found (looked for %s); run `hotfolder init` or copy config.example.yaml there",
+	return "", fmt.Errorf("no configuration found (looked for %s); copy config.example.yaml to one of these and change it",
 		strings.Join(files, ", "))
 }
 

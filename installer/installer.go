@@ -198,7 +198,7 @@ func definition(o Options) (*service.Config, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(config); err != nil {
-		return nil, fmt.Errorf("configuration: %w; run `hotfolder init` or name it with --config", err)
+		return nil, fmt.Errorf("configuration: %w; name it with --config", err)
 	}
 	program, err := os.Executable()
 	if err != nil {

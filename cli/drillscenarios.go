@@ -21,7 +21,9 @@ func scenarios() []scenario {
 	now := []step{startAgent, dropAll}
 	return []scenario{
 		{name: "plain", title: "nothing goes wrong", steps: now},
-		{name: "kills", title: "killed 5 times at random moments", faults: sandbox.Faults{ListLag: 500 * time.Millisecond},
+		{name: "kills", title: "killed 5 times at random moments", faults: sandbox.Faults{
+			Latency: 40 * time.Millisecond, DropAfter: sandbox.Chance{P: 0.2, At: []string{sandbox.Create}}, ListLag: 500 * time.Millisecond,
+		},
 			steps: []step{killedTimes(5), startAgent, dropAll}},
 		{name: "api-errors", title: "the API answers with errors, 429 and 401", steps: now, faults: sandbox.Faults{
 			ServerError: sandbox.Chance{P: 0.1}, TooMany: sandbox.Chance{P: 0.1}, DropBefore: sandbox.Chance{P: 0.05}, TokenCalls: 15,

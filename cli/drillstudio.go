@@ -118,9 +118,9 @@ func (p *picker) pick(ctx context.Context, root string, f config.Folder) error {
 	var failed error
 	w, err := watcher.New(watcher.Options{
 		Root: root, Recursive: f.Recursive, Include: f.Include, Exclude: f.Exclude, Once: true, Takers: 1,
-		Known: func(_ string, size int64, _ time.Time) bool { return size > min(largestCopy, p.room) },
+		Known: func(_ string, size int64, _ time.Time) bool { return size > largestCopy },
 		Take: func(_ context.Context, file watcher.File) error {
-			if failed == nil && len(p.pictures) < p.n && file.Whole {
+			if failed == nil && len(p.pictures) < p.n && file.Whole && file.Size <= p.room {
 				failed = p.take(root, file.Path)
 			}
 			if failed != nil || len(p.pictures) == p.n {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -75,6 +76,28 @@ func TestLoginShowsTheCode(t *testing.T) {
 	if code := <-ended; code != 1 || !strings.Contains(stdout.String(), w.url+"/activate?user_code=") || stderr.String() != "hotfolder: interrupted\n" {
 		t.Errorf("exit %d, %s%s", code, stdout.String(), stderr.String())
 	}
+}
+
+// A ledger that opens may still be damaged in a row that nobody has met: check reads them all.
+func TestCheckReadsTheWholeLedger(t *testing.T) {
+	w := newWorld(t)
+	w.login()
+	w.drop("packshots/first.jpg", "packshots/second.jpg", "packshots/third.jpg")
+	w.want(0, `3 delivered`, `(?s).*`, "run", "--once")
+	w.want(0, `ok      ledger .*ledger.db is whole`, ``, "check")
+	ledger := w.path("data/ledger.db")
+	data, err := os.ReadFile(ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := bytes.ReplaceAll(data, []byte("first.jpg"), []byte("f1rst.jpg"))
+	if bytes.Equal(data, damaged) {
+		t.Fatal("the ledger does not hold the name in plain bytes: damage it in another way")
+	}
+	if err := os.WriteFile(ledger, damaged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.want(1, `(?m)^error   .*damaged`, `hotfolder: check found 1 error, named above\n`, "check")
 }
 
 func TestCheck(t *testing.T) {

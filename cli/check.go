@@ -135,7 +135,11 @@ func (k *checker) ledger(ctx context.Context, c *config.Config) {
 		k.fail(exitFailed, "", "%v", err)
 		return
 	}
-	k.ok("ledger %s", ledgerFile(c))
+	if err := ledger.Verify(ctx); err != nil {
+		k.fail(exitFailed, "", "%v", err)
+	} else {
+		k.ok("ledger %s is whole", ledgerFile(c))
+	}
 	if err := ledger.Close(); err != nil {
 		k.fail(exitFailed, "", "close ledger: %v", err)
 	}

@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"cmp"
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -17,6 +19,10 @@ const maxName = 255
 // resultName is the n-th choice (from 1) of a job's name in the hot folder's output, with slashes. What comes from the API is
 // used only in pieces that can't be a path.
 func (f *folder) resultName(job store.Job, n int) string {
+	return f.resultNameOn(runtime.GOOS == "windows", job, n)
+}
+
+func (f *folder) resultNameOn(windows bool, job store.Job, n int) string {
 	name, ext := splitExt(path.Base(job.Path))
 	resultName, _ := splitExt(base(job.Result.Name))
 	when := job.CompletedAt.Local()
@@ -25,14 +31,14 @@ func (f *folder) resultName(job store.Job, n int) string {
 		stem, end = strings.TrimSuffix(stem, "{ext}"), resultExt(job.Result, ext)
 	}
 	stem = strings.NewReplacer(
-		"{name}", name, "{ext}", resultExt(job.Result, ext), "{result}", resultName, "{hash8}", job.SHA256[:min(8, len(job.SHA256))],
+		"{name}", name, "{ext}", resultExt(job.Result, ext), "{result}", cmp.Or(resultName, name), "{hash8}", job.SHA256[:min(8, len(job.SHA256))],
 		"{date}", when.Format("2006-01-02"), "{time}", when.Format("150405"), "{folder}", f.Name,
 	).Replace(stem)
 	if n > 1 {
 		end = "_" + strconv.Itoa(n) + end
 	}
-	dir, stem := path.Split(path.Join(path.Dir(job.Path), stem))
-	return path.Join(safeDir(dir), safeName(stem, end))
+	dir, stem := path.Split(stem)
+	return path.Join(safeDir(windows, path.Dir(job.Path)+"/"+dir), safeNameOn(windows, stem, end))
 }
 
 func (f *folder) outputPath(output string) string {
@@ -88,60 +94,83 @@ func isPlain(s string) bool {
 	}) < 0
 }
 
-func safeDir(dir string) string {
+func safeDir(windows bool, dir string) string {
 	var parts []string
 	for _, p := range strings.Split(dir, "/") {
 		if p != "" && p != "." && p != ".." {
-			parts = append(parts, safeName(p, ""))
+			parts = append(parts, safeNameOn(windows, p, ""))
 		}
 	}
 	return path.Join(parts...)
 }
 
 // safeName makes one file name of stem and end: one that is no path, that the OS allows, and that is not too long.
-func safeName(stem, end string) string {
-	stem, end = strings.ReplaceAll(strings.ReplaceAll(stem, "/", "_"), "\x00", "_"), strings.ReplaceAll(strings.ReplaceAll(end, "/", "_"), "\x00", "_")
-	if runtime.GOOS == "windows" {
-		stem, end = windowsName(stem, end)
-	}
-	if len(stem)+len(end) > maxName {
-		stem = cut(stem, maxName-len(end))
-	}
-	if name := stem + end; name != "" && name != "." && name != ".." && !strings.HasPrefix(name, partPrefix) {
-		return name
-	}
-	return "_" + strings.TrimLeft(stem, ".") + end
-}
+func safeName(stem, end string) string { return safeNameOn(runtime.GOOS == "windows", stem, end) }
 
-// cut shortens a text to at most n bytes without cutting a character in two.
-func cut(s string, n int) string {
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:max(n, 0)]
-}
-
-// windowsName replaces what Windows forbids in a name: some characters, the names of its old devices, dots and spaces at the end.
-func windowsName(stem, end string) (string, string) {
+func safeNameOn(windows bool, stem, end string) string {
 	allow := func(r rune) rune {
-		if r < ' ' || strings.ContainsRune(`<>:"\|?*`, r) {
+		if r == '/' || r == 0 || windows && (r < ' ' || strings.ContainsRune(`<>:"\|?*`, r)) {
 			return '_'
 		}
 		return r
 	}
-	stem, end = strings.Map(allow, stem), strings.Map(allow, end)
-	if end == "" {
-		stem = strings.TrimRight(stem, ". ")
-	} else {
+	if windows { // whose names are no bytes, but text
+		stem, end = strings.ToValidUTF8(stem, "_"), strings.ToValidUTF8(end, "_")
+	}
+	stem, end = mapped(allow, stem), cut(mapped(allow, end), maxName/2)
+	stem, end = shortened(windows, stem, end, maxName)
+	if isReserved(windows, stem, end) {
+		stem, end = shortened(windows, strings.TrimLeft(stem, "."), end, maxName-1)
+		stem = "_" + stem
+	}
+	return stem + end
+}
+
+// mapped is strings.Map that leaves bytes which are no UTF-8 as they are.
+func mapped(to func(rune) rune, s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c < utf8.RuneSelf {
+			b[i] = byte(to(rune(c)))
+		}
+	}
+	return string(b)
+}
+
+// shortened cuts stem so that both have at most n bytes and, on Windows, takes away the dots and spaces that it drops at the end.
+func shortened(windows bool, stem, end string, n int) (string, string) {
+	stem = cut(stem, n-len(end))
+	if windows {
 		end = strings.TrimRight(end, ". ")
 	}
-	device, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(stem)), ".")
-	switch device {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
-		return "_" + stem, end
-	}
-	if len(device) >= 4 && (device[:3] == "COM" || device[:3] == "LPT") && strings.Contains("0123456789¹²³", device[3:]) {
-		return "_" + stem, end
+	if windows && end == "" {
+		stem = strings.TrimRight(stem, ". ")
 	}
 	return stem, end
 }
+
+// cut shortens a text to at most n bytes without cutting a character in two.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// isReserved tells names that are not a file's: those of folders, of our own files, and of Windows' old devices.
+func isReserved(windows bool, stem, end string) bool {
+	name := stem + end
+	if stem == "" || name == "." || name == ".." || strings.HasPrefix(strings.ToLower(name), partPrefix) {
+		return true
+	}
+	device, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	return windows && slices.Contains(devices, strings.TrimRight(device, " "))
+}
+
+// devices are Windows' reserved names (Microsoft: Naming Files, Paths, and Namespaces).
+var devices = strings.Fields(`CON PRN AUX NUL CONIN$ CONOUT$
+	COM0 COM1 COM2 COM3 COM4 COM5 COM6 COM7 COM8 COM9 COM¹ COM² COM³
+	LPT0 LPT1 LPT2 LPT3 LPT4 LPT5 LPT6 LPT7 LPT8 LPT9 LPT¹ LPT² LPT³`)

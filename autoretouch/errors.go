@@ -230,7 +230,7 @@ func redirectHost(resp *http.Response) string {
 // clean makes one printable line of at most 300 characters of outside text and takes the secret out of it.
 func clean(text, secret string) string {
 	if secret != "" {
-		text = strings.ReplaceAll(text, secret, "…")
+		text = without(text, secret)
 	}
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -243,6 +243,21 @@ func clean(text, secret string) string {
 		return string(runes[:299]) + "…"
 	}
 	return string(runes)
+}
+
+// without takes the secret out of a text, in whatever case: a host's name has it in lower case.
+func without(text, secret string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		if end := i + len(secret); end <= len(text) && strings.EqualFold(text[i:end], secret) {
+			b.WriteString("…")
+			i = end
+		} else {
+			b.WriteByte(text[i])
+			i++
+		}
+	}
+	return b.String()
 }
 
 // retryAfter reads seconds or an HTTP date (RFC 9110, 10.2.3).

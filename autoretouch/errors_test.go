@@ -120,6 +120,7 @@ func TestMessages(t *testing.T) {
 		"none":               {``, ""},
 		"control characters": {`{"message":"a\u001b[31m\r\nLevel=error \u202e b"}`, "a [31m Level=error b"},
 		"token in it":        {`{"message":"bad token access-1!"}`, "bad token …!"},
+		"token, other case":  {`{"message":"see ACCESS-1.example"}`, "see ….example"},
 		"long":               {`{"message":"` + strings.Repeat("ä", 1000) + `"}`, strings.Repeat("ä", 299) + "…"},
 		"wrong type":         {`{"message":{"a":1},"error":7}`, "7"},
 		"endless":            {`{"message":"` + strings.Repeat("a", 1<<20) + `"}`, ""},

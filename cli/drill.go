@@ -18,7 +18,7 @@ import (
 	"hotfolder/config"
 )
 
-// Read drill.go (what is run, and where), drillstudio.go (the copies), drillscenarios.go (the list, in order of boldness), drillsteps.go
+// Read drill.go (what is run, and where), drillstudio.go (the copies), drillscenarios.go (the list), drillsteps.go
 // and drillfaults.go (what happens in a scenario), drillscene.go (the stage it happens on), drillpromises.go (what must hold
 // afterwards), drillreport.go.
 

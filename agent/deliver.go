@@ -135,7 +135,9 @@ func (a *Agent) resultGone(ctx context.Context, f *folder, job store.Job, cause 
 
 // processAnew gives a job that was to have another one's result an execution of its own, because that result is gone.
 func (a *Agent) processAnew(job store.Job) error {
-	shares := func(j store.Job) bool { return j.State == store.Delivered && j.Execution == job.Execution && j.Result.Path != "" }
+	shares := func(j store.Job) bool {
+		return j.State == store.Delivered && j.Execution == job.Execution && j.Result.Path != ""
+	}
 	for {
 		other, found, err := a.Ledger.SameContent(job.SHA256, shares)
 		if err != nil {

@@ -60,12 +60,23 @@ func (g *gate) left() {
 func (g *gate) failed(asked time.Duration) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if now := time.Now(); g.failures >= g.after && now.Before(g.until) { // under way when the gate shut: the same trouble, not a try
+		g.until = later(g.until, now.Add(asked))
+		return g.failures
+	}
 	g.failures++
 	g.trying = false
 	if n := g.failures - g.after; n >= 0 {
 		g.until = time.Now().Add(backoff(n+1, g.base, g.most, asked))
 	}
 	return g.failures
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // passed says that the trouble is over.

@@ -2,7 +2,8 @@
 //
 // Read agent.go (what runs, and how it stops) and stage.go (how jobs are taken and what becomes of an error), then a file a
 // stage in the order in which a job meets them: intake.go, upload.go, submit.go, lookup.go, poll.go, deliver.go. What people see
-// of it is in desk.go and trouble.go. What keeps a lost ledger from costing money is in known.go, recover.go and audit.go.
+// of it is in desk.go and trouble.go, what becomes of the originals in originals.go and leftovers.go. What keeps a lost ledger from
+// costing money is in known.go, recover.go and audit.go.
 package agent
 
 import (

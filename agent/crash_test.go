@@ -16,7 +16,8 @@ func TestCrashEverywhere(t *testing.T) {
 	for name, c := range map[string]crash{
 		"killed":                       {},
 		"killed, originals move":       {scene: scene{folder: moveOriginals}},
-		"killed, to another disk":      {scene: scene{folder: moveOriginals, otherDisk: true}},
+		"killed, to another disk":      {scene: scene{folder: moveOriginals, disk: otherDisk}},
+		"killed, on a share":           {scene: scene{disk: linkDisk}},
 		"power cut, originals move":    {scene: scene{folder: moveOriginals}, power: true},
 		"power cut, originals deleted": {scene: scene{folder: deleteOriginals}, power: true},
 	} {
@@ -52,8 +53,8 @@ func (c crash) dieBefore(w *world, n int) (more bool) {
 	ctx, kill := context.WithCancel(w.Context())
 	defer kill()
 	f := &fuse{left: n - 1, kill: kill}
-	disk := &volatileDisk{}
-	w.watch(f.burn, c.otherDisk, disk)
+	under := &volatileDisk{}
+	w.watch(f.burn, c.disk, under)
 	w.transport = mortalAPI{f, w.sandbox.InProcess()}
 	a, closeAll := w.open(false)
 	w.agent = a
@@ -67,7 +68,7 @@ func (c crash) dieBefore(w *world, n int) (more bool) {
 	<-ended
 	closeAll()
 	if more && c.power {
-		disk.powerCut(w.T)
+		under.powerCut(w.T)
 	}
 
 	f.replace()
@@ -75,6 +76,10 @@ func (c crash) dieBefore(w *world, n int) (more bool) {
 	w.until("all is done", time.Hour, func() bool { return c.isDone(w) })
 	time.Sleep(time.Minute) // nothing more happens
 	c.wantPromises(w)
+	if c.folder == moveOriginals {
+		c.wantTakenBack(w)
+		c.wantPromises(w)
+	}
 	if w.Failed() {
 		w.Logf("the agent died before thing %d: %s", n, f.last)
 	}

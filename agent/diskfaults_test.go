@@ -23,14 +23,14 @@ func TestEveryWriteFailsOnce(t *testing.T) {
 	for name, s := range map[string]scene{
 		"originals stay":                 {},
 		"originals move":                 {folder: moveOriginals},
-		"originals move to another disk": {folder: moveOriginals, otherDisk: true},
+		"originals move to another disk": {folder: moveOriginals, disk: otherDisk},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			everyNth(t, func(n int) (more bool) {
 				in(t, studio{folder: s.folder, idle: true}, func(w *world) {
 					b := &breakage{errno: errnos[n%len(errnos)], dir: w.dir, first: n, last: n}
-					w.watch(b.before, s.otherDisk, nil)
+					w.watch(b.before, s.disk, nil)
 					s.drop(w)
 					w.start()
 					s.wantAllDone(w)
@@ -80,7 +80,7 @@ func failForLong(t *testing.T, code agent.Code, b *breakage) {
 	s := scene{folder: moveOriginals}
 	in(t, studio{folder: s.folder, idle: true}, func(w *world) {
 		b.dir, b.last = w.dir, math.MaxInt
-		w.watch(b.before, false, nil)
+		w.watch(b.before, oneDisk, nil)
 		s.drop(w)
 		w.start()
 		w.until("the trouble shows", 5*time.Minute, func() bool { return slices.Contains(w.troubles(), code) })

@@ -2,17 +2,20 @@ package agent_test
 
 import (
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"hotfolder/store"
 )
 
 // scene is what happens in a world in which something goes wrong.
 type scene struct {
-	folder    string // keys of the hot folder
-	otherDisk bool   // the originals' new places are on another disk
+	folder string // keys of the hot folder
+	disk   diskKind
 }
 
 const (
@@ -102,4 +105,15 @@ func (s scene) wantPromises(w *world) {
 	if credits != books.Charged() {
 		w.Errorf("the ledger says %d credits, the account %d", credits, books.Charged())
 	}
+}
+
+// wantTakenBack moves the picture that was put aside back, and wants it tried anew.
+func (s scene) wantTakenBack(w *world) {
+	w.Helper()
+	tried := len(w.job("shoot/letter.jpg").History)
+	if err := os.Rename(filepath.Join(w.dir, "failed/shoot/letter.jpg"), filepath.Join(w.dir, "in/shoot/letter.jpg")); err != nil {
+		w.Fatal(err)
+	}
+	w.until("it is tried anew", 5*time.Minute, func() bool { return len(w.job("shoot/letter.jpg").History) > tried+1 })
+	time.Sleep(time.Minute)
 }

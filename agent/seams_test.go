@@ -3,6 +3,7 @@ package agent_test
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -13,14 +14,14 @@ import (
 
 // watch has before called before the agent writes something to the ledger or a disk; with an error this does not happen. Between the
 // agent and the real disk is also under, if that is not nil.
-func (w *world) watch(before func(op, what string) error, otherDisk bool, under *volatileDisk) {
+func (w *world) watch(before func(op, what string) error, kind diskKind, under *volatileDisk) {
 	w.rows = func(r agent.Rows) agent.Rows { return watchedRows{r, before} }
 	w.disk = func(d agent.Disk) agent.Disk {
 		if under != nil {
 			under.Disk = d
 			d = under
 		}
-		return watchedDisk{d, before, otherDisk}
+		return watchedDisk{d, before, kind}
 	}
 }
 
@@ -75,9 +76,18 @@ func (r watchedRows) SetReconciled(yes bool) error {
 // watchedDisk is the folders of results and originals.
 type watchedDisk struct {
 	agent.Disk
-	before    func(op, what string) error
-	otherDisk bool // no file can be renamed into another folder
+	before func(op, what string) error
+	kind   diskKind
 }
+
+// diskKind is what is special about the disks.
+type diskKind int
+
+const (
+	oneDisk   diskKind = iota
+	otherDisk          // no file can be renamed into another folder
+	linkDisk           // a rename that must not replace is a new link and the removal of the old one, as on network shares
+)
 
 func (d watchedDisk) MkdirAll(dir string) error {
 	if err := d.before("mkdir", dir); err != nil {
@@ -95,11 +105,17 @@ func (d watchedDisk) Create(file string) (agent.DiskFile, error) {
 }
 
 func (d watchedDisk) Rename(from, to string, replace bool) error {
-	if d.otherDisk && filepath.Dir(from) != filepath.Dir(to) {
+	if d.kind == otherDisk && filepath.Dir(from) != filepath.Dir(to) {
 		return &fs.PathError{Op: "rename", Path: to, Err: syscall.EXDEV}
 	}
 	if err := d.before("rename to", to); err != nil {
 		return err
+	}
+	if d.kind == linkDisk && !replace {
+		if err := os.Link(from, to); err != nil {
+			return err
+		}
+		return d.Remove(from)
 	}
 	return d.Disk.Rename(from, to, replace)
 }

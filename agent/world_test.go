@@ -308,11 +308,17 @@ func (w *world) wantOutputs(names ...string) {
 	if have := slices.Sorted(maps.Keys(got)); !slices.Equal(have, slices.Sorted(slices.Values(names))) {
 		w.Errorf("output folder has %q, want %q", have, names)
 	}
+	w.wantOnlyResults()
+}
+
+// wantOnlyResults wants each file in the output folder to be a whole result that the sandbox made.
+func (w *world) wantOnlyResults() {
+	w.Helper()
 	made := map[string]bool{}
 	for _, e := range w.sandbox.Books().Executions {
 		made[e.ResultHash] = true
 	}
-	for name, sum := range got {
+	for name, sum := range w.outputs() {
 		if !made[sum] {
 			w.Errorf("%q is no result of the sandbox", name)
 		}

@@ -1,8 +1,10 @@
 package installer
 
 import (
+	"errors"
 	"time"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
@@ -27,5 +29,8 @@ func setRecovery() error {
 	}, day); err != nil {
 		return err
 	}
-	return s.SetRecoveryActionsOnNonCrashFailures(true)
+	if err := s.SetRecoveryActionsOnNonCrashFailures(true); !errors.Is(err, windows.ERROR_INVALID_LEVEL) {
+		return err
+	}
+	return nil // Wine knows crashes only
 }

@@ -13,3 +13,9 @@ INSERT INTO `Signature` (`Signature`, `FileName`) VALUES ('DefaultConfig', 'hotf
 INSERT INTO `DrLocator` (`Signature_`, `Path`, `Depth`) VALUES ('DefaultConfig', '[CommonAppDataFolder]hotfolder\', 0)
 INSERT INTO `AppSearch` (`Property`, `Signature_`) VALUES ('DEFAULTCONFIG', 'DefaultConfig')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Sequence`) VALUES ('AppSearch', 50)
+-- The service is registered and started by our own command: deferred, as SYSTEM (1024+2048), in a folder (34), and Start may fail (64). They
+-- have no console to write to, so cmd.exe sends what they say to install.log.
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Register', 3106, 'INSTALLDIR', '"[System64Folder]cmd.exe" /c ""[INSTALLDIR]hotfolder.exe" --config "[CONFIG]" service install >>"[DATADIR]install.log" 2>&1"')
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Start', 3170, 'INSTALLDIR', '"[System64Folder]cmd.exe" /c ""[INSTALLDIR]hotfolder.exe" service start >>"[DATADIR]install.log" 2>&1"')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Register', 'CONFIG AND NOT REMOVE', 5910)
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Start', 'NOT REMOVE', 5920)

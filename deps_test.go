@@ -55,8 +55,10 @@ var rooms = map[string]map[string]string{
 	"autoretouch": { // knows no folders and no ledger, so that it is a client for anyone
 		"private": "the login's file is for its owner alone",
 	},
-	"private":   {}, // knows files, not what is in them
-	"store":     {}, // outlives any API and any configuration
+	"private": {}, // knows files, not what is in them
+	"store": { // outlives any API and any configuration
+		"private": "the ledger's folder is for its owner alone",
+	},
 	"watcher":   {}, // is told by functions what is known and who takes a file
 	"config":    {}, // describes the others without knowing them
 	"sandbox":   {}, // a judge of the client must not share its code

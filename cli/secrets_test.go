@@ -284,6 +284,37 @@ func (t *wiretap) wantUntold(tt *testing.T, where string, text []byte) {
 	}
 }
 
+func TestDataFolderIsPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("has rights in the place of modes; see the tests of private")
+	}
+	w := newWorld(t)
+	w.configure(studioConfig + "log: {file: data/hotfolder.log}\n")
+	w.drop("packshots/a.jpg")
+	stop := w.start()
+	w.login()
+	w.awaitFile("out/packshots/a.jpg")
+	err := filepath.WalkDir(w.path("data"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is open to others: %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"ledger.db", "credentials.json", "control.json", "hotfolder.log"} {
+		if _, err := os.Stat(filepath.Join(w.path("data"), name)); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+}
+
 // Everybody on the machine can read the arguments of a process: none of ours is a secret.
 func TestNoArgumentIsASecret(t *testing.T) {
 	var look func(c *cobra.Command)

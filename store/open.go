@@ -14,6 +14,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"hotfolder/private"
 )
 
 // Open opens the ledger in file, creating it and its folder when they are missing. It fails with ErrLocked when another process
@@ -69,7 +71,7 @@ func (l *Ledger) Close() error {
 var errClosed = errors.New("it is closed")
 
 func openWriter(file string, fresh bool) (*Ledger, error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	if err := private.MkdirAll(filepath.Dir(file)); err != nil {
 		return nil, err
 	}
 	l := &Ledger{path: file}

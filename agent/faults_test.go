@@ -212,3 +212,23 @@ func TestAResultThatIsGoneHoldsNothingUp(t *testing.T) {
 		w.wantPaid(3)
 	})
 }
+
+// A lost create is looked for through a long list though many of its pages fail: it must not begin anew with each.
+func TestALookupThroughALongList(t *testing.T) {
+	const n = 600
+	in(t, studio{sandbox: sandbox.Options{Processing: time.Millisecond}, folder: "duplicates: process"}, func(w *world) {
+		w.halt()
+		for i := range n {
+			w.drop(fmt.Sprintf("%03d.jpg", i), picture(i))
+		}
+		w.start()
+		w.settle(n, store.Delivered)
+		w.sandbox.SetFaults(sandbox.Faults{
+			ServerError: sandbox.Chance{P: 0.4, At: []string{sandbox.Executions}},
+			DropBefore:  sandbox.Chance{Count: 1, At: []string{sandbox.Create}},
+		})
+		w.drop("late.jpg", picture(n))
+		w.until("it is created again", 10*time.Minute, func() bool { return w.counts()[store.Delivered] == n+1 })
+		w.wantPaid(n + 1)
+	})
+}

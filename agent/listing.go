@@ -23,7 +23,7 @@ func newListing(api *autoretouch.Client, workflow string, failed func(context.Co
 	return &listing{api: api, workflow: workflow, failed: failed, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
 }
 
-// someTries is the patience of a command.
+// someTries is the patience with one page, where all of a list is wanted.
 func someTries(ctx context.Context, err error, n int) (again bool) {
 	if autoretouch.ClassOf(err) != autoretouch.Transient || n == 3 {
 		return false

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"hotfolder/autoretouch"
@@ -12,8 +13,12 @@ import (
 // surely not there goes back to be created. The list may lag, so that is sure only when a look that began CreateLookup after
 // the call was given up, and that went back far enough, did not show it.
 
-// lookupMargin is how much earlier than the intent an execution may claim to have been created: clocks differ.
-const lookupMargin = 24 * time.Hour
+// How much earlier than the intent an execution may claim to have been created, since clocks differ: for a look that may find it, and
+// for one that is to be sure that it is not there.
+const (
+	likelyMargin = 10 * time.Minute
+	sureMargin   = 24 * time.Hour
+)
 
 // missing is a job in submitting that nobody is just creating an execution for.
 type missing struct {
@@ -77,19 +82,23 @@ func (a *Agent) lost(known map[string]missing) map[*folder][]missing {
 func (a *Agent) lookAll(ctx context.Context, lost map[*folder][]missing) {
 	for f, jobs := range lost {
 		began := time.Now()
-		found, err := a.byLabel(ctx, f, jobs)
-		if err != nil {
-			if ctx.Err() == nil {
-				a.apiTrouble(&a.asking, f, err)
-				f.log.Debug("lookup failed, will retry", "err", err)
-			}
-			continue
+		sure := func(m missing) bool { return began.Sub(m.since) > a.Config.API.CreateLookup }
+		margin := likelyMargin
+		if slices.ContainsFunc(jobs, sure) {
+			margin = sureMargin
 		}
-		a.apiWorks(&a.asking)
+		found, listErr := a.byLabel(ctx, f, jobs, margin)
+		if listErr == nil {
+			a.apiWorks(&a.asking)
+		} else if ctx.Err() == nil {
+			a.apiTrouble(&a.asking, f, listErr)
+			f.log.Debug("lookup failed, will retry", "err", listErr)
+		}
 		for _, m := range jobs {
+			var err error
 			if e, ok := found[m.job.ID]; ok {
 				err = a.created(f, m.job, e.ID, a.account.price(f.Workflow), "execution found by its label")
-			} else if began.Sub(m.since) > a.Config.API.CreateLookup {
+			} else if listErr == nil && sure(m) {
 				_, err = a.step(m.job.ID, store.Uploaded, "no execution carries its label: it is created again", nil)
 			}
 			if err != nil {
@@ -100,8 +109,9 @@ func (a *Agent) lookAll(ctx context.Context, lost map[*folder][]missing) {
 }
 
 // byLabel finds the executions that carry the label of one of the jobs. It reads the list, newest first as far as was ever seen,
-// until all are found or nothing older can be one of them; if the list turns out not to be in that order, to its end.
-func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing) (map[string]autoretouch.Execution, error) {
+// until all are found or nothing older can be one of them; if the list turns out not to be in that order, to its end. What was
+// found before an error is returned with it.
+func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing, margin time.Duration) (map[string]autoretouch.Execution, error) {
 	wanted := map[string]bool{}
 	earliest := time.Now()
 	for _, m := range jobs {
@@ -112,10 +122,11 @@ func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing) (map[str
 	}
 	found := map[string]autoretouch.Execution{}
 	newestFirst, last := true, time.Time{}
+	list := newListing(a.api, f.Workflow, someTries)
 	for offset := 0; ; {
-		page, err := a.api.Executions(ctx, f.Workflow, pageSize, offset)
+		page, err := list.page(ctx, offset)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
 		for _, e := range page.Entries {
 			if id := e.Labels[labelJob]; wanted[id] {
@@ -131,7 +142,7 @@ func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing) (map[str
 		}
 		offset += len(page.Entries)
 		end := page.Total > 0 && offset >= page.Total || page.Total == 0 && len(page.Entries) < pageSize
-		tooOld := newestFirst && !last.IsZero() && last.Before(earliest.Add(-lookupMargin))
+		tooOld := newestFirst && !last.IsZero() && last.Before(earliest.Add(-margin))
 		if len(found) == len(wanted) || len(page.Entries) == 0 || end || tooOld {
 			return found, nil
 		}

@@ -29,7 +29,7 @@ func runFloor(ctx context.Context, file string) error {
 	}
 	api, err := autoretouch.New(autoretouch.Options{
 		URL: s.URL, AuthURL: s.URL, ClientID: sandbox.ClientID, Organization: sandbox.Organization, UserAgent: "floor",
-		Credentials: autoretouch.Given{Refresh: s.Token, Store: &autoretouch.File{Path: s.file + ".token"}},
+		Credentials: autoretouch.Given{Refresh: s.Token, Store: &autoretouch.File{Path: file + ".token"}},
 	})
 	if err != nil {
 		return err

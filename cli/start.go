@@ -61,6 +61,9 @@ func (s start) run(ctx context.Context) (err error) {
 
 	s.log.Info("hotfolder started", "version", build().version, "config", s.config.File, "folders", len(s.config.Folders))
 	defer s.log.Info("hotfolder stopped")
+	if s.config.Webhook.URL != "" {
+		s.log.Warn("webhook in the configuration has no effect in this version; results are found by polling")
+	}
 	return a.Run(ctx)
 }
 

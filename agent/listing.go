@@ -55,11 +55,19 @@ func (l *listing) all(ctx context.Context) iter.Seq2[autoretouch.Execution, erro
 				}
 				total = page.Total
 				offset += len(page.Entries)
-				end = len(page.Entries) == 0 || total > 0 && offset >= total || total == 0 && len(page.Entries) < pageSize
+				end = isLast(page, offset)
 			}
 			again = news > 0 && len(l.seen) < total
 		}
 	}
+}
+
+// isLast tells whether a page, after which the list goes on at offset, is the last one. The API need not say how long the list is.
+func isLast(page autoretouch.Page, offset int) bool {
+	if page.Total > 0 {
+		return len(page.Entries) == 0 || offset >= page.Total
+	}
+	return len(page.Entries) < pageSize
 }
 
 func (l *listing) isNew(id string) bool {

@@ -141,9 +141,8 @@ func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing, margin t
 			last = e.Created
 		}
 		offset += len(page.Entries)
-		end := page.Total > 0 && offset >= page.Total || page.Total == 0 && len(page.Entries) < pageSize
 		tooOld := newestFirst && !last.IsZero() && last.Before(earliest.Add(-margin))
-		if len(found) == len(wanted) || len(page.Entries) == 0 || end || tooOld {
+		if len(found) == len(wanted) || isLast(page, offset) || tooOld {
 			return found, nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/mail"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -25,6 +26,10 @@ func (d *document) check(c *Config) {
 	if c.Webhook.Listen == "" != (c.Webhook.URL == "") {
 		d.problem("webhook", "needs both listen and url, or neither")
 	}
+	if c.Webhook.CertFile == "" != (c.Webhook.KeyFile == "") {
+		d.problem("webhook", "needs both cert_file and key_file, or neither")
+	}
+	d.checkMailing(c)
 	if l := c.Dashboard.Listen; l != "" && !isLoopback(l) && c.Dashboard.PasswordFile == "" {
 		d.problem("dashboard.listen", "others could reach %s; set dashboard.password_file, or listen on 127.0.0.1", l)
 	}
@@ -48,6 +53,24 @@ func (d *document) check(c *Config) {
 		d.checkFolder(at, f)
 	}
 	d.checkOverlap(c)
+}
+
+// checkMailing notes what a mail would lack.
+func (d *document) checkMailing(c *Config) {
+	if c.Report.Daily == "" != (c.Report.To == "") {
+		d.problem("report", "needs both daily and to, or neither")
+	}
+	for _, uses := range []struct {
+		key  string
+		mail bool
+	}{{"notify.to", c.Notify.To != ""}, {"report.to", c.Report.ToMail()}} {
+		if uses.mail && (c.Mail.Server == "" || c.Mail.From == "") {
+			d.problem(uses.key, "needs a mail server; set mail.server and mail.from")
+		}
+	}
+	if c.Mail.User == "" != (c.Mail.PasswordFile == "") {
+		d.problem("mail", "needs both user and password_file, or neither")
+	}
 }
 
 func (d *document) checkFolder(at string, f Folder) {
@@ -137,6 +160,35 @@ func checkURL(s string) string {
 		return ""
 	}
 	return "must begin with https:// (http:// only for this machine itself, 127.0.0.1)"
+}
+
+// checkHook says what is wrong with an address that may hold a secret, which is why it is not repeated.
+func checkHook(s string) string {
+	u, err := url.Parse(s)
+	if err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(net.JoinHostPort(u.Hostname(), "0"))) {
+		return ""
+	}
+	return "is not an address that begins with https:// (http:// only for this machine itself, 127.0.0.1)"
+}
+
+// isMail tells mail addresses from a folder.
+func isMail(s string) bool { return strings.Contains(s, "@") && !strings.ContainsAny(s, `/\`) }
+
+// ToMail tells whether the report is sent by mail, not written into a folder.
+func (r Report) ToMail() bool { return isMail(r.To) }
+
+func checkMail(s string) string {
+	if _, err := mail.ParseAddressList(s); err != nil {
+		return fmt.Sprintf("%q is not a mail address; write one such as night@studio.example", short(s))
+	}
+	return ""
+}
+
+func checkServer(s string) string {
+	if host, _, err := net.SplitHostPort(s); err != nil || host == "" {
+		return fmt.Sprintf("%q is not a server; write HOST:PORT, such as mail.studio.example:587", short(s))
+	}
+	return checkListen(s)
 }
 
 // checkListen says what is wrong with an address to listen on.

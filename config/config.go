@@ -3,24 +3,31 @@
 // the structs below, led by their tags), check.go and overlap.go (what one value cannot tell), find.go (where the file is).
 package config
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+)
 
 // Config is one configuration file, checked, with defaults filled in and every path absolute.
 //
 // The tags are the one description of the file: yaml is the key; min and max bound a number, a size or a duration; is
-// tells what a text must be: a path, a url, a listen address, or one of the words between the bars.
+// tells what a text must be: a path, a url, a listen address, …, or one of the words between the bars.
 type Config struct {
 	File string `yaml:"-"` // the file it came from, absolute
 
-	Account   Account   `yaml:"account"`
-	API       API       `yaml:"api"`
-	DataDir   string    `yaml:"data_dir" is:"path"` // ledger, credentials, logs
-	Folders   []Folder  `yaml:"folders"`
-	Limits    Limits    `yaml:"limits"`
-	Polling   Polling   `yaml:"polling"`
-	Webhook   Webhook   `yaml:"webhook"`
-	Dashboard Dashboard `yaml:"dashboard"`
-	Log       Log       `yaml:"log"`
+	Account      Account   `yaml:"account"`
+	API          API       `yaml:"api"`
+	DataDir      string    `yaml:"data_dir" is:"path"` // ledger, credentials, logs
+	Folders      []Folder  `yaml:"folders"`
+	Limits       Limits    `yaml:"limits"`
+	Polling      Polling   `yaml:"polling"`
+	Webhook      Webhook   `yaml:"webhook"`
+	Notify       Notify    `yaml:"notify"`
+	Mail         Mail      `yaml:"mail"`
+	Report       Report    `yaml:"report"`
+	EveningCheck Clock     `yaml:"evening_check" is:"clock"` // when the night is looked at beforehand; empty: never
+	Dashboard    Dashboard `yaml:"dashboard"`
+	Log          Log       `yaml:"log"`
 }
 
 // Account says whose credits are spent.
@@ -67,6 +74,24 @@ type Folder struct {
 	Processed    string       `yaml:"processed" is:"path"` // set when AfterSuccess is Move
 	Failed       string       `yaml:"failed" is:"path"`    // empty: failed inputs stay where they are
 	Retries      int          `yaml:"retries" min:"0"`     // of an execution that the API reports FAILED
+
+	Oversize     Oversize      `yaml:"oversize" is:"warn|fail|process"`
+	Unchanged    Unchanged     `yaml:"unchanged" is:"review|deliver"`
+	Review       string        `yaml:"review" is:"path"` // empty: see ReviewFolder
+	Versions     Versions      `yaml:"versions" is:"replace|keep"`
+	Deliver      Deliver       `yaml:"deliver" is:"each|order"`
+	DeliverAfter time.Duration `yaml:"deliver_after" min:"1m"` // an order that is not whole by then is delivered as it is
+	Hours        Hours         `yaml:"hours" is:"hours"`       // of uploads; empty: all day
+	Priority     int           `yaml:"priority" min:"-100" max:"100"`
+	StatusFile   bool          `yaml:"status_file"`
+}
+
+// ReviewFolder is where results go that the guard holds back.
+func (f Folder) ReviewFolder() string {
+	if f.Review != "" || f.Output == "" {
+		return f.Review
+	}
+	return filepath.Join(filepath.Dir(f.Output), "review")
 }
 
 // Batch says how pictures are grouped into orders.
@@ -108,6 +133,43 @@ const (
 	Delete AfterSuccess = "delete"
 )
 
+// Oversize says what to do with a picture that the API scales down (API.md, Images).
+type Oversize string
+
+// The ways to treat a picture that is too large.
+const (
+	OversizeWarn    Oversize = "warn"
+	OversizeFail    Oversize = "fail"
+	OversizeProcess Oversize = "process"
+)
+
+// Unchanged says where a result goes that is the input again.
+type Unchanged string
+
+// The ways to treat an unchanged picture.
+const (
+	UnchangedReview  Unchanged = "review"
+	UnchangedDeliver Unchanged = "deliver"
+)
+
+// Versions says what becomes of the older result when an input has changed.
+type Versions string
+
+// The fates of an older result.
+const (
+	VersionsReplace Versions = "replace"
+	VersionsKeep    Versions = "keep"
+)
+
+// Deliver says when results appear.
+type Deliver string
+
+// The ways to deliver.
+const (
+	DeliverEach  Deliver = "each"
+	DeliverOrder Deliver = "order"
+)
+
 // Limits bound what the agent does at once.
 type Limits struct {
 	Uploads       int   `yaml:"uploads" min:"1" max:"256"`
@@ -115,6 +177,7 @@ type Limits struct {
 	InFlight      int   `yaml:"in_flight" min:"1"`       // executions created and not yet finished
 	UploadRate    int64 `yaml:"upload_rate" min:"0"`     // bytes a second over all uploads; 0: none
 	CreditsPerDay int   `yaml:"credits_per_day" min:"0"` // until local midnight; 0: none
+	Nice          int   `yaml:"nice" min:"0" max:"19"`   // how far the process stands back behind others; 0: not at all
 }
 
 // Polling bounds the adaptive interval between two looks at the API.
@@ -125,8 +188,32 @@ type Polling struct {
 
 // Webhook is where the API announces results; both or neither are set.
 type Webhook struct {
-	Listen string `yaml:"listen" is:"listen"`
-	URL    string `yaml:"url" is:"url"`
+	Listen   string `yaml:"listen" is:"listen"`
+	URL      string `yaml:"url" is:"url"`
+	CertFile string `yaml:"cert_file" is:"path"` // PEM, with KeyFile; empty: plain HTTP, behind a proxy
+	KeyFile  string `yaml:"key_file" is:"path"`
+}
+
+// Notify says who is told when somebody is needed.
+type Notify struct {
+	URL       string        `yaml:"url" is:"hook"`       // gets a JSON document by POST; it may hold a secret; empty: none
+	To        string        `yaml:"to" is:"mail"`        // mail addresses, with commas between; needs Mail; empty: none
+	Failures  int           `yaml:"failures" min:"1"`    // so many pictures failed within an hour
+	GoneAfter time.Duration `yaml:"gone_after" min:"0s"` // a folder is away for so long
+}
+
+// Mail is the server by which mail is sent. With port 465 TLS comes first, else STARTTLS is required, but on this machine.
+type Mail struct {
+	Server       string `yaml:"server" is:"server"` // host:port; empty: no mail
+	From         string `yaml:"from" is:"mail"`
+	User         string `yaml:"user"` // empty: without a login
+	PasswordFile string `yaml:"password_file" is:"path"`
+}
+
+// Report is the account of the last day that is given each morning.
+type Report struct {
+	Daily Clock  `yaml:"daily" is:"clock"` // empty: never
+	To    string `yaml:"to" is:"target"`   // a folder, or mail addresses; see ToMail
 }
 
 // Dashboard is the local page and the control API.
@@ -159,6 +246,7 @@ func Default() Config {
 		},
 		Limits:    Limits{Uploads: 8, Downloads: 8, InFlight: 500},
 		Polling:   Polling{Min: time.Second, Max: 30 * time.Second},
+		Notify:    Notify{Failures: 10, GoneAfter: 5 * time.Minute},
 		Dashboard: Dashboard{Listen: "127.0.0.1:8765"},
 		Log:       Log{Level: "info", Format: "text", MaxSizeMB: 20, MaxBackups: 5, MaxAgeDays: 30, Compress: true},
 	}
@@ -177,5 +265,10 @@ func DefaultFolder() Folder {
 		Duplicates:   Reuse,
 		AfterSuccess: Keep,
 		Retries:      2,
+		Oversize:     OversizeWarn,
+		Unchanged:    UnchangedReview,
+		Versions:     VersionsReplace,
+		Deliver:      DeliverEach,
+		DeliverAfter: 12 * time.Hour,
 	}
 }

@@ -206,6 +206,20 @@ func (d *document) checkText(path, s, is string) string {
 		wrong = checkURL(s)
 	case is == "listen":
 		wrong = checkListen(s)
+	case is == "server":
+		wrong = checkServer(s)
+	case is == "hook":
+		wrong = checkHook(s)
+	case is == "mail":
+		wrong = checkMail(s)
+	case is == "target" && isMail(s):
+		wrong = checkMail(s)
+	case is == "target":
+		s, wrong = absolute(filepath.Dir(d.file), s)
+	case is == "clock":
+		wrong = checkClock(s)
+	case is == "hours":
+		wrong = checkHours(s)
 	case strings.Contains(is, "|"):
 		if words := strings.Split(is, "|"); !slices.Contains(words, s) {
 			wrong = fmt.Sprintf("must be one of %s, not %q", strings.Join(words, ", "), short(s))

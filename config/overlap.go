@@ -25,8 +25,11 @@ func (d *document) checkOverlap(c *Config) {
 			}
 		}
 		for _, own := range []struct{ key, path string }{
-			{"output", f.Output}, {"processed", f.Processed}, {"failed", f.Failed},
+			{"output", f.Output}, {"processed", f.Processed}, {"failed", f.Failed}, {"review", f.ReviewFolder()},
 		} {
+			if own.key == "review" && f.Review == "" && d.bad[at+"output"] {
+				continue // beside it: said already
+			}
 			real := realPath(own.path)
 			for j, input := range inputs {
 				if within(real, input) {
@@ -37,7 +40,11 @@ func (d *document) checkOverlap(c *Config) {
 			}
 		}
 	}
-	for _, own := range []struct{ key, path string }{{"data_dir", c.DataDir}, {"log.file", c.Log.File}} {
+	report := c.Report.To
+	if c.Report.ToMail() {
+		report = ""
+	}
+	for _, own := range []struct{ key, path string }{{"data_dir", c.DataDir}, {"log.file", c.Log.File}, {"report.to", report}} {
 		real := realPath(own.path)
 		for i, input := range inputs {
 			if within(real, input) {

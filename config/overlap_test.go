@@ -30,6 +30,10 @@ func TestOverlap(t *testing.T) {
 		{"through a link, not there yet", fmt.Sprintf(two, "real/new", "link/new/out", "in2", "out"), "2:40: output: is or lies in " + fmt.Sprintf(clash, "a", "/real/new")},
 		{"processed in input", folder("processed: in/done"), "6:16: processed: is or lies in " + fmt.Sprintf(clash, "a", "/in")},
 		{"failed in input", folder("failed: in/bad"), "6:13: failed: is or lies in " + fmt.Sprintf(clash, "a", "/in")},
+		{"review in input", folder("review: in/look"), "6:13: review: is or lies in " + fmt.Sprintf(clash, "a", "/in")},
+		{"review beside output is an input", fmt.Sprintf(two, "in", "out", "review", "out2"), "2:5: review: is or lies in " + fmt.Sprintf(clash, "b", "/review") +
+			"\n3:5: review: is or lies in " + fmt.Sprintf(clash, "b", "/review")},
+		{"reports in input", folder() + "report: {daily: '07:00', to: in/reports}", "6:30: report.to: is or lies in " + fmt.Sprintf(clash, "a", "/in")},
 		{"ledger in input", folder() + "data_dir: in/.hotfolder", "6:11: data_dir: is or lies in " + fmt.Sprintf(clash, "a", "/in")},
 		{"ledger around input", folder() + "data_dir: .", ""},
 		{"log in input", folder() + "log: {file: in/agent.log}", "6:13: log.file: is or lies in " + fmt.Sprintf(clash, "a", "/in")},

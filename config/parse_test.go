@@ -73,10 +73,23 @@ folders:
     processed: done
     failed: bad
     retries: 0
+    oversize: fail
+    unchanged: deliver
+    review: look
+    versions: keep
+    deliver: order
+    deliver_after: 3h
+    hours: 19:00-07:00
+    priority: -5
+    status_file: true
   - {name: b, input: in2, output: out, workflow: w}
-limits: {uploads: 1, upload_rate: 20MB, credits_per_day: 1000}
+limits: {uploads: 1, upload_rate: 20MB, credits_per_day: 1000, nice: 10}
 polling: {min: 100ms, max: 100ms}
-webhook: {listen: ":9443", url: "https://studio.example/hook"}
+webhook: {listen: ":9443", url: "https://studio.example/hook", cert_file: c.pem, key_file: k.pem}
+notify: {url: "https://hooks.example/T0/x?sig=y", to: "a@studio.example, B <b@studio.example>", failures: 1, gone_after: 1h}
+mail: {server: "mail.example:587", from: night@studio.example, user: night, password_file: mailpw}
+report: {daily: "07:00", to: reports}
+evening_check: 17:30
 dashboard: {listen: "0.0.0.0:8765", password_file: pw}
 log: {level: debug, format: json, file: agent.log, compress: false}
 `)
@@ -98,10 +111,19 @@ log: {level: debug, format: json, file: agent.log, compress: false}
 		Settings:   map[string]any{"background": map[string]any{"color": "#fff"}, "sizes": []any{1, 2.5}},
 		OutputName: "{folder}/{date}_{name}{ext}", OnConflict: config.Skip, Duplicates: config.Process,
 		AfterSuccess: config.Move, Processed: filepath.Join(dir, "done"), Failed: filepath.Join(dir, "bad"),
+		Oversize: config.OversizeFail, Unchanged: config.UnchangedDeliver, Review: filepath.Join(dir, "look"),
+		Versions: config.VersionsKeep, Deliver: config.DeliverOrder, DeliverAfter: 3 * time.Hour,
+		Hours: "19:00-07:00", Priority: -5, StatusFile: true,
 	}, b}
 	want.Limits.Uploads, want.Limits.UploadRate, want.Limits.CreditsPerDay = 1, 20_000_000, 1000
+	want.Limits.Nice = 10
 	want.Polling = config.Polling{Min: 100 * time.Millisecond, Max: 100 * time.Millisecond}
-	want.Webhook = config.Webhook{Listen: ":9443", URL: "https://studio.example/hook"}
+	want.Webhook = config.Webhook{Listen: ":9443", URL: "https://studio.example/hook",
+		CertFile: filepath.Join(dir, "c.pem"), KeyFile: filepath.Join(dir, "k.pem")}
+	want.Notify = config.Notify{URL: "https://hooks.example/T0/x?sig=y", To: "a@studio.example, B <b@studio.example>", Failures: 1, GoneAfter: time.Hour}
+	want.Mail = config.Mail{Server: "mail.example:587", From: "night@studio.example", User: "night", PasswordFile: filepath.Join(dir, "mailpw")}
+	want.Report = config.Report{Daily: "07:00", To: filepath.Join(dir, "reports")}
+	want.EveningCheck = "17:30"
 	want.Dashboard = config.Dashboard{Listen: "0.0.0.0:8765", PasswordFile: filepath.Join(dir, "pw")}
 	want.Log.Level, want.Log.Format, want.Log.File, want.Log.Compress = "debug", "json", filepath.Join(dir, "agent.log"), false
 	if !reflect.DeepEqual(*c, want) {
@@ -147,7 +169,7 @@ func TestProblems(t *testing.T) {
 		{"unknown key", "acount: {}", `1:1: acount: unknown key; did you mean "account"?`},
 		{"unknown key, nothing near", "polling: {often: 1s}", "1:11: polling.often: unknown key; known here: max, min"},
 		{"unknown folder key", folder("setle: 2s"), `6:5: setle: unknown key; did you mean "settle"?`},
-		{"merge key", "<<: {}", "1:1: <<: unknown key; known here: account, api, dashboard, data_dir, folders, limits, log, polling, webhook"},
+		{"merge key", "<<: {}", "1:1: <<: unknown key; known here: account, api, dashboard, data_dir, evening_check, folders, limits, log, mail, notify, polling, report, webhook"},
 		{"duplicate key", folder("settle: 2s", "settle: 3s"), "7:5: settle: is in line 6 already; remove one of the two"},
 		{"key not text", folder("labels: {1: a}"), "6:14: labels.1: a key must be text, not the number 1; put it in quotes"},
 		{"file not a mapping", "- a", "1:1: must be `key: value` lines, not a list"},
@@ -190,6 +212,15 @@ func TestProblems(t *testing.T) {
 		{"api with password", "api: {url: 'https://a:b@example.com'}", "1:12: api.url: must be a plain address, without user, ? and #"},
 		{"api emptied", "api: {auth_url: ''}", "1:17: api.auth_url: must not be empty; remove the line to get the default"},
 		{"half a webhook", "webhook: {listen: ':80'}", "1:10: webhook: needs both listen and url, or neither"},
+		{"half a certificate", "webhook: {key_file: k}", "1:10: webhook: needs both cert_file and key_file, or neither"},
+		{"hook over http", "notify: {url: 'http://hooks.example/secret'}", "1:15: notify.url: is not an address that begins with https:// (http:// only for this machine itself, 127.0.0.1)"},
+		{"no mail address", "notify: {to: me}", `1:14: notify.to: "me" is not a mail address; write one such as night@studio.example`},
+		{"mail without a server", "notify: {to: me@studio.example}", "1:14: notify.to: needs a mail server; set mail.server and mail.from"},
+		{"mail server without port", "mail: {server: mail.example}", `1:16: mail.server: "mail.example" is not a server; write HOST:PORT, such as mail.studio.example:587`},
+		{"mail login without password", "mail: {user: me}", "1:7: mail: needs both user and password_file, or neither"},
+		{"report for nobody", "report: {daily: '07:00'}", "1:9: report: needs both daily and to, or neither"},
+		{"no time of day", "evening_check: 5 pm", "1:16: evening_check: must be a time of day such as 07:00 or 17:30, in quotes"},
+		{"no hours", folder("hours: 19-7"), "6:12: hours: must be a span of the day such as 19:00-07:00, in quotes"},
 		{"page without port", "dashboard: {listen: localhost}", `1:21: dashboard.listen: "localhost" is not an address to listen on; write HOST:PORT, such as 127.0.0.1:8765`},
 		{"page with a port too high", "dashboard: {listen: 'localhost:70000'}", `1:21: dashboard.listen: "localhost:70000" is not an address to listen on; write HOST:PORT, such as 127.0.0.1:8765`},
 		{"page for all", "dashboard: {listen: ':8765'}", "1:21: dashboard.listen: others could reach :8765; set dashboard.password_file, or listen on 127.0.0.1"},

@@ -198,13 +198,15 @@ func samplesDone(jobs []store.Job) bool {
 		missing[s.folder+"/"+s.photo] = true
 	}
 	for _, j := range jobs {
-		if !j.State.Final() {
+		if !atEnd(j.State) {
 			return false
 		}
 		delete(missing, demoName(j))
 	}
 	return len(missing) == 0
 }
+
+func atEnd(s store.State) bool { return s == store.Delivered || s == store.Failed || s == store.Gone }
 
 // demoName is a job's file, beginning at the demo's input.
 func demoName(j store.Job) string { return j.Folder + "/" + j.Path }
@@ -225,7 +227,7 @@ func (d *demo) keepWatching(ctx context.Context, news *news) error {
 			return nil
 		}
 		_, err := news.tell(ctx, func(j store.Job, e store.Event) {
-			if e.State.Final() {
+			if atEnd(e.State) {
 				fmt.Fprintln(d.out, demoLine(j, e))
 			}
 		})

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 )
 
-// Set when a release is linked: -ldflags "-X hotfolder/cli.linkedVersion=1.2.3 -X hotfolder/cli.linkedCommit=…".
-var linkedVersion, linkedCommit string
+// Set when a release is linked: -ldflags "-X hotfolder/cli.linkedVersion=1.2.3 …". The time is the commit's, in Unix seconds.
+var linkedVersion, linkedCommit, linkedTime string
 
 type buildInfo struct {
 	version string // "devel" for a build that nobody named
@@ -21,6 +22,9 @@ type buildInfo struct {
 
 func build() buildInfo {
 	b := buildInfo{version: linkedVersion, commit: linkedCommit}
+	if seconds, err := strconv.ParseInt(linkedTime, 10, 64); err == nil {
+		b.date = time.Unix(seconds, 0).UTC().Format(time.DateOnly)
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
@@ -31,9 +35,9 @@ func build() buildInfo {
 			b.commit = cmp.Or(b.commit, s.Value)
 		case "vcs.time":
 			if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
-				b.date = t.Format(time.DateOnly)
+				b.date = cmp.Or(b.date, t.Format(time.DateOnly))
 			}
-		case "vcs.modified":
+		case "vcs.modified": // comes after vcs.revision
 			if s.Value == "true" && linkedCommit == "" {
 				b.commit += " with changes"
 			}

@@ -1,27 +1,9 @@
 # What installer/test-linux runs as root in the container; the last line of its output is PROVED, or it says what was wrong.
 set -Eeuo pipefail
 cd /proof
+. ./common.sh
 export DEBIAN_FRONTEND=noninteractive
 trap 'echo "FAILED in line $LINENO: $BASH_COMMAND"; journalctl --no-pager -u hotfolder | tail -20; tail -20 /var/lib/hotfolder/hotfolder.log' ERR
-
-say() { echo "$(date +%T) $*"; }
-
-# until_true waits up to 20 s for a command to succeed.
-until_true() {
-	for _ in $(seq 200); do
-		if "$@"; then return; fi
-		sleep 0.1
-	done
-	echo "not within 20 s: $*"
-	return 1
-}
-
-fails() { # bash takes no "! command" for a failure
-	if "$@"; then
-		echo "should have failed: $*"
-		return 1
-	fi
-}
 
 main_pid() { systemctl show -P MainPID hotfolder; }
 restarts() { systemctl show -P NRestarts hotfolder; }

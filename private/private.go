@@ -32,7 +32,8 @@ func ReadFile(path string) ([]byte, error) {
 }
 
 // WriteFile replaces a file, making its folder if need be: after a crash there is the old one or the new one, whole, and when
-// WriteFile has returned nil, the new one. Nobody else can open it at any moment.
+// WriteFile has returned nil, the new one. Nobody else can open it at any moment. What root writes into another's folder is the
+// other's: a service reads what its administrator wrote for it.
 func WriteFile(path string, b []byte) error {
 	dir := filepath.Dir(path)
 	if err := MkdirAll(dir); err != nil {
@@ -43,7 +44,10 @@ func WriteFile(path string, b []byte) error {
 		return err
 	}
 	defer os.Remove(tmp.Name()) // does nothing after the rename
-	_, err = tmp.Write(b)
+	err = GiveTo(tmp, dir)
+	if err == nil {
+		_, err = tmp.Write(b)
+	}
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}

@@ -73,8 +73,13 @@ func authError(ctx context.Context, op string, err error, secret string) *Error 
 		Message:    clean(cmp.Or(answer.ErrorDescription, answer.ErrorCode), secret),
 		RetryAfter: retryAfter(answer.Response.Header.Get("Retry-After")),
 	}
-	if answer.ErrorCode == "invalid_grant" {
+	switch answer.ErrorCode {
+	case "invalid_grant":
 		e.Err = errRevoked
+	case "access_denied":
+		e.Err = ErrRefused
+	case "expired_token":
+		e.Err = ErrExpired
 	}
 	return e
 }

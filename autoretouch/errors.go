@@ -2,12 +2,16 @@ package autoretouch
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +47,12 @@ var (
 	ErrNoImage = errors.New("the picture is not uploaded")
 	// ErrNoLogin is in the chain of every call's error while there are no credentials. Its class is Auth.
 	ErrNoLogin = errors.New("not logged in")
+	// ErrRefused is in the chain of WaitForLogin's error when the person refused. Its class is Auth.
+	ErrRefused = errors.New("the login was refused")
+	// ErrExpired is in the chain of WaitForLogin's error when nobody confirmed in time. Its class is Auth.
+	ErrExpired = errors.New("nobody confirmed the login in time")
+	// ErrNotRevoked is in the chain of Logout's error when the login is forgotten here and the auth server may not know.
+	ErrNotRevoked = errors.New("the login could not be revoked")
 	// ErrSize is in the chain of Upload's error when the body is not as long as was said: the file changed.
 	ErrSize = errors.New("the file's size changed while it was read")
 )
@@ -141,9 +151,53 @@ func reason(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+		err = u.Err
+	}
+	return inWords(err)
+}
+
+// network is an error of the network in words for people.
+type network struct {
+	text string
+	error
+}
+
+func (n *network) Error() string { return n.text }
+func (n *network) Unwrap() error { return n.error }
+
+func inWords(err error) error {
+	say := func(format string, args ...any) error { return &network{fmt.Sprintf(format, args...), err} }
+	if _, ok := errors.AsType[*network](err); ok {
+		return err
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return say("the address of %s cannot be found", dns.Name)
+	}
+	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok && unknown.Cert != nil {
+		return say("the server's certificate, issued by %q, is not trusted here; if a proxy opens TLS, set api.ca_file", clean(unknown.Cert.Issuer.CommonName, ""))
+	}
+	if wrong, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return say("the server's certificate is not valid (%v); is this machine's clock right?", wrong.Err)
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return say("the server does not speak TLS")
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" && op.Addr != nil {
+		return say("no connection to %v (%v)", op.Addr, root(op))
+	} else if ok {
+		return say("the connection broke off (%v)", root(op))
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return say("the connection broke off")
 	}
 	return err
+}
+
+func root(op *net.OpError) error {
+	if s, ok := errors.AsType[*os.SyscallError](op); ok {
+		return s.Err
+	}
+	return op.Err
 }
 
 // answered is a call that the API, or something between, answered with other than 2xx.

@@ -2,11 +2,15 @@ package autoretouch_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -288,3 +292,33 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// What the network says is told in words, without the names of calls.
+func TestNetworkErrorsInWords(t *testing.T) {
+	dial := func(addr string, err error) error {
+		at, _ := net.ResolveTCPAddr("tcp", addr)
+		return &net.OpError{Op: "dial", Net: "tcp", Addr: at, Err: err}
+	}
+	for want, err := range map[string]error{
+		"no connection to 127.0.0.1:1 (nobody home)": dial("127.0.0.1:1", os.NewSyscallError("connect", errors.New("nobody home"))),
+		"no connection to 127.0.0.1:2 (i/o timeout)": dial("127.0.0.1:2", errors.New("i/o timeout")),
+		"the address of api.test cannot be found":    &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "api.test"}},
+		"the connection broke off (reset)":           &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errors.New("reset"))},
+		"the connection broke off":                   io.ErrUnexpectedEOF,
+		"the server does not speak TLS":              tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"},
+		"the server's certificate, issued by \"Studio Proxy\", is not trusted here; if a proxy opens TLS, set api.ca_file": x509.UnknownAuthorityError{
+			Cert: &x509.Certificate{Issuer: pkix.Name{CommonName: "Studio Proxy"}},
+		},
+		"the server's certificate is not valid (too old); is this machine's clock right?": &tls.CertificateVerificationError{Err: errors.New("too old")},
+	} {
+		o := options(roundTrip(func(*http.Request) (*http.Response, error) { return nil, err }))
+		o.Credentials = &memory{token: autoretouch.Token{Refresh: "r", Access: "a"}}
+		if _, got := newClient(t, o).Balance(t.Context()); errorText(got) != "get balance: "+want || !errors.Is(got, err) && want != "the server does not speak TLS" {
+			t.Errorf("got  %v\nwant %s", got, want)
+		}
+		o.Credentials = &memory{token: autoretouch.Token{Refresh: "r"}} // by the auth server, too
+		if _, got := newClient(t, o).Balance(t.Context()); errorText(got) != "get balance: renew login: "+want {
+			t.Errorf("got  %v\nwant %s", got, want)
+		}
+	}
+}

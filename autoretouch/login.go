@@ -64,7 +64,7 @@ func (c *Client) WaitForLogin(ctx context.Context, code DeviceCode) error {
 			return c.keep(op, tokenOf(t))
 		}
 		if ctx.Err() == nil && !time.Now().Before(code.Expiry) {
-			return &Error{Class: Auth, Op: op, Err: errors.New("nobody confirmed in time")}
+			return &Error{Class: Auth, Op: op, Err: ErrExpired}
 		}
 		failure := authError(ctx, op, err, code.answer.DeviceCode)
 		if ctx.Err() != nil || failure.Class != Transient {
@@ -94,17 +94,22 @@ func (c *Client) keep(op string, t Token) error {
 	return c.auth.keep(t)
 }
 
-// Logout revokes the login and forgets it, the latter even if the former fails. Without a login it does nothing.
+// Logout revokes the login and forgets it, the latter even if the former fails (ErrNotRevoked). Without a login it does nothing.
 func (c *Client) Logout(ctx context.Context) error {
 	t, err := c.auth.saved.Load()
 	if errors.Is(err, ErrNoLogin) {
 		return nil
 	}
-	var revoked error
 	if err == nil {
-		revoked = c.revoke(ctx, t.Refresh)
+		err = c.revoke(ctx, t.Refresh)
 	}
-	return errors.Join(revoked, c.auth.saved.Forget())
+	if err := c.auth.saved.Forget(); err != nil {
+		return &Error{Op: "forget login", Err: err}
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotRevoked, err)
+	}
+	return nil
 }
 
 func (c *Client) revoke(ctx context.Context, refresh string) error {

@@ -66,6 +66,7 @@ func TestDeviceLogin(t *testing.T) {
 		"confirmed":       {answers: []any{pending, pending, granted}, took: 15 * time.Second},
 		"slow down":       {answers: []any{slower, pending, granted}, took: (5 + 10 + 10) * time.Second},
 		"network trouble": {answers: []any{pending, broken, `<html>Proxy`, granted}, took: (5 + 5 + 10 + 15) * time.Second},
+		"invalid grant":   {answers: []any{`{"error":"invalid_grant"}`}, took: 5 * time.Second, class: auth, failed: true},
 		"refused":         {answers: []any{pending, `{"error":"access_denied","error_description":"device-secret"}`}, took: 10 * time.Second, class: auth, failed: true},
 		"expired":         {answers: []any{`{"error":"expired_token"}`}, took: 5 * time.Second, class: auth, failed: true},
 		"wrong client":    {answers: []any{`{"error":"invalid_client"}`}, took: 5 * time.Second, class: config, failed: true},
@@ -86,6 +87,9 @@ func TestDeviceLogin(t *testing.T) {
 				within(t, begin, test.took, 0)
 				if (err != nil) != test.failed || autoretouch.ClassOf(err) != test.class || strings.Contains(errorText(err), "device-secret") {
 					t.Errorf("%v", err)
+				}
+				if errors.Is(err, autoretouch.ErrRefused) != (name == "refused") || errors.Is(err, autoretouch.ErrExpired) != (name == "expired") {
+					t.Errorf("told as %v", err)
 				}
 				if (login.token.Refresh == "r" && login.token.Access == "a") == test.failed {
 					t.Errorf("saved %+v", login.token)
@@ -119,7 +123,7 @@ func TestDeviceLoginEnds(t *testing.T) {
 			t.Errorf("given up: %v", err)
 		}
 		begin := time.Now()
-		if err := c.WaitForLogin(t.Context(), code); autoretouch.ClassOf(err) != auth || errors.Is(err, context.DeadlineExceeded) {
+		if err := c.WaitForLogin(t.Context(), code); !errors.Is(err, autoretouch.ErrExpired) || autoretouch.ClassOf(err) != auth || errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("nobody came: %v", err)
 		}
 		within(t, begin, 14*time.Minute, 0)
@@ -195,7 +199,7 @@ func TestLogout(t *testing.T) {
 		}))
 		o.Credentials = login
 		err := newClient(t, o).Logout(t.Context())
-		if (err != nil) != test.failed || login.token.Refresh != "" || strings.Contains(errorText(err), "secret") {
+		if errors.Is(err, autoretouch.ErrNotRevoked) != test.failed || (err != nil) != test.failed || login.token.Refresh != "" || strings.Contains(errorText(err), "secret") {
 			t.Errorf("%s: %v, left %+v", name, err, login.token)
 		}
 		if body != `/oauth/revoke application/json {"client_id":"client","token":"secret-token"}` {

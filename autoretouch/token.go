@@ -148,6 +148,9 @@ func (a *auth) look() error {
 }
 
 func loginError(err error) error {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
 	e := &Error{Class: ClassOf(err), Op: "read login", Err: err}
 	if errors.Is(err, ErrNoLogin) {
 		e.Class = Auth

@@ -29,6 +29,7 @@ const (
 	priceAge      = 10 * time.Minute
 	balanceAge    = 5 * time.Minute
 	balanceNeeded = 30 * time.Second // when something waits for credits
+	loginNeeded   = 3 * time.Second  // when there is no login: looking for one asks nobody
 )
 
 func (c *account) price(workflow string) int {
@@ -68,7 +69,10 @@ func (a *Agent) accountLoop(ctx, work context.Context) {
 		if a.mayAsk() {
 			a.lookAtBalance(work)
 		}
-		if a.troubles.has(OutOfCredits, "") || !a.account.isKnown() {
+		switch {
+		case a.troubles.has(LoginNeeded, ""):
+			wait = loginNeeded
+		case a.troubles.has(OutOfCredits, "") || !a.account.isKnown():
 			wait = balanceNeeded
 		}
 		pause(ctx, wait, a.credits)

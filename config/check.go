@@ -53,6 +53,20 @@ func (d *document) check(c *Config) {
 		d.checkFolder(at, f)
 	}
 	d.checkOverlap(c)
+	c.unset = d.unsetWorkflows(c)
+}
+
+// unsetWorkflows is apart from what is wrong: a file may be in use before an account is there to choose from.
+func (d *document) unsetWorkflows(c *Config) Errors {
+	wrong := d.problems
+	defer func() { d.problems = wrong }()
+	d.problems = nil
+	for i, f := range c.Folders {
+		if f.Workflow == "" {
+			d.problem(fmt.Sprintf("folders[%d].workflow", i), "is missing; 'hotfolder login' lets you choose, 'hotfolder workflows' lists the ids")
+		}
+	}
+	return d.problems
 }
 
 // checkMailing notes what a mail would lack.
@@ -78,7 +92,6 @@ func (d *document) checkFolder(at string, f Folder) {
 		{"name", f.Name, "give the folder a name of its own"},
 		{"input", f.Input, "name the folder that pictures are dropped into"},
 		{"output", f.Output, "name the folder that the results go to"},
-		{"workflow", f.Workflow, "`hotfolder workflows` lists the ids"},
 	} {
 		if need.value == "" {
 			d.problem(at+need.key, "is missing; %s", need.mend)

@@ -1,6 +1,7 @@
 // Package config reads the YAML file that says which folders are hot and how the agent treats them. Read this file (what
 // there is to say, and the defaults), then parse.go (a file becomes a Config or a list of problems), decode.go (YAML to
-// the structs below, led by their tags), check.go and overlap.go (what one value cannot tell), find.go (where the file is).
+// the structs below, led by their tags), check.go and overlap.go (what one value cannot tell), find.go (where the file is);
+// then new.go and edit.go (a file is written, or changed).
 package config
 
 import (
@@ -28,6 +29,8 @@ type Config struct {
 	EveningCheck Clock     `yaml:"evening_check" is:"clock"` // when the night is looked at beforehand; empty: never
 	Dashboard    Dashboard `yaml:"dashboard"`
 	Log          Log       `yaml:"log"`
+
+	unset Errors `yaml:"-"` // see RequireFolders
 }
 
 // Account says whose credits are spent.
@@ -54,7 +57,7 @@ type Folder struct {
 	Name            string `yaml:"name"` // unique; the key of its jobs
 	Input           string `yaml:"input" is:"path"`
 	Output          string `yaml:"output" is:"path"`
-	Workflow        string `yaml:"workflow"`
+	Workflow        string `yaml:"workflow"`         // may be empty: see Config.RequireFolders
 	WorkflowVersion string `yaml:"workflow_version"` // empty: the latest
 
 	Recursive bool          `yaml:"recursive"`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,8 +32,21 @@ func Find(flag string, getenv func(string) string) (string, error) {
 			return file, nil // unreadable ones too: Load says why, rather than another file being taken
 		}
 	}
-	return "", fmt.Errorf("no configuration found (looked for %s); copy config.example.yaml to one of these and change it",
-		strings.Join(files, ", "))
+	return "", fmt.Errorf("%w (looked for %s); 'hotfolder init' writes one", ErrNone, strings.Join(files, ", "))
+}
+
+// ErrNone is in the chain of Find's error when there is no file.
+var ErrNone = errors.New("there is no configuration")
+
+// Home is where a new file belongs so that Find finds it: in the user's configuration folder, or in the system's for root or when
+// it is for a service.
+func Home(service bool, getenv func(string) string) string {
+	m := thisMachine(getenv)
+	dir := m.userConfig()
+	if service || m.root || dir == "" {
+		dir = m.systemConfig()
+	}
+	return filepath.Join(dir, fileName)
 }
 
 // machine knows where an operating system keeps things. Paths are empty where the environment does not tell.

@@ -19,20 +19,43 @@ const maxFile = 1 << 20 // bytes; a thousand folders need a third of it
 
 // Load reads and parses file. What is wrong inside the file is an Errors; see Parse for getenv.
 func Load(file string, getenv func(string) string) (*Config, error) {
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w; check --config and $HOTFOLDER_CONFIG", err)
-	}
+	data, err := Read(file)
 	if err != nil {
 		return nil, err
+	}
+	return Parse(file, data, getenv)
+}
+
+// Read reads a configuration file. Its error says what to do.
+func Read(file string) ([]byte, error) {
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder; name the configuration file in it", file)
+	}
+	f, err := os.Open(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &unread{fmt.Sprintf("there is no configuration %s; check --config and $HOTFOLDER_CONFIG, or write it with 'hotfolder init'", file), err}
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &unread{fmt.Sprintf("the configuration %s may not be read; be the user who may, or change its rights", file), err}
+	case err != nil:
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return Parse(file, data, getenv)
+	return data, nil
 }
+
+// unread is why a file could not be read, in words for people.
+type unread struct {
+	text string
+	error
+}
+
+func (u *unread) Error() string { return u.text }
+func (u *unread) Unwrap() error { return u.error }
 
 // Parse turns data, the content of file, into a checked Config. On error the Config is nil and the error is an Errors with
 // everything that is wrong. From the environment come AUTORETOUCH_ORGANIZATION_ID, when the file names no organization,
@@ -65,16 +88,20 @@ func (c *Config) RequireOrganization() error {
 	if c.Account.Organization != "" {
 		return nil
 	}
-	return Errors{{c.File, 1, 1, "account.organization is missing; set it, or AUTORETOUCH_ORGANIZATION_ID; " +
-		"`hotfolder organizations` lists yours"}}
+	return Errors{{c.File, 1, 1, "account.organization is missing; 'hotfolder login' lets you choose, " +
+		"or set it or AUTORETOUCH_ORGANIZATION_ID"}}
 }
 
-// RequireFolders returns an Errors when there is no hot folder, so that nothing could be done.
+// RequireFolders returns an Errors when there is no hot folder, or one without a workflow, so that nothing could be done. It is
+// apart from Parse as RequireOrganization is.
 func (c *Config) RequireFolders() error {
-	if len(c.Folders) > 0 {
-		return nil
+	if len(c.Folders) == 0 {
+		return Errors{{c.File, 1, 1, "folders: at least one is needed; 'hotfolder init --add' adds one"}}
 	}
-	return Errors{{c.File, 1, 1, "folders: at least one is needed; config.example.yaml shows how"}}
+	if len(c.unset) > 0 {
+		return c.unset
+	}
+	return nil
 }
 
 // Problem is one thing that is wrong in a configuration file, and its mend.

@@ -227,7 +227,7 @@ func TestProblems(t *testing.T) {
 		{"home", "data_dir: ~/hotfolder", "1:11: data_dir: ~ is not expanded; write the whole path"},
 		{"NUL in a path", `data_dir: "a\0b"`, "1:11: data_dir: cannot be a path: it holds a NUL character"},
 
-		{"no workflow", "folders:\n  - {name: a, input: in, output: out}", "2:5: workflow: is missing; `hotfolder workflows` lists the ids"},
+		{"no input", "folders:\n  - {name: a, workflow: w, output: out}", "2:5: input: is missing; name the folder that pictures are dropped into"},
 		{"name left empty", "folders:\n  - {name: , input: in, output: out, workflow: w}", "2:6: name: is missing; give the folder a name of its own"},
 		{"name with slash", "folders:\n  - {name: a/b, input: in, output: out, workflow: w}", `2:12: name: "a/b" cannot be a name; use at most 100 letters, without / and control characters`},
 		{"name with newline", "folders:\n  - {name: \"a\\nb\", input: in, output: out, workflow: w}", `2:12: name: "a\nb" cannot be a name; use at most 100 letters, without / and control characters`},
@@ -275,7 +275,6 @@ func TestAllProblemsAtOnceInOrder(t *testing.T) {
 		file + ":1:16: polling.min: 1m0s is more than polling.max, 30s; swap them",
 		file + `:2:14: log.level: must be one of debug, info, warn, error, not "loud"`,
 		file + ":4:5: output: is missing; name the folder that the results go to",
-		file + ":4:5: workflow: is missing; `hotfolder workflows` lists the ids",
 		file + `:5:5: outptu: unknown key; did you mean "output"?`,
 		file + `:6:12: input: must be text, not the number 5; put it in quotes: "5"`,
 	}, "\n")
@@ -328,6 +327,14 @@ func TestRequireFolders(t *testing.T) {
 	if err := without.RequireFolders(); err == nil || !strings.Contains(err.Error(), "hotfolder.yaml:1:1: folders: at least one") {
 		t.Errorf("no folder: %v", err)
 	}
+	unset, _, err := parse(t, "folders:\n  - {name: a, input: in, output: out}\n  - {name: b, input: in2, output: out, workflow: ''}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(unset.RequireFolders().Error(), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "hotfolder.yaml:2:5: workflow: is missing") || !strings.Contains(lines[1], "hotfolder.yaml:3:50: workflow: ") {
+		t.Errorf("no workflow: %q", lines)
+	}
 }
 
 func TestLoadMissingFile(t *testing.T) {
@@ -367,7 +374,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("impossible values: %+v", c)
 		}
 		for _, hot := range c.Folders {
-			if !filepath.IsAbs(hot.Input) || !filepath.IsAbs(hot.Output) || hot.Name == "" || hot.Workflow == "" {
+			if !filepath.IsAbs(hot.Input) || !filepath.IsAbs(hot.Output) || hot.Name == "" || hot.Workflow == "" && c.RequireFolders() == nil {
 				t.Errorf("incomplete folder: %+v", hot)
 			}
 		}

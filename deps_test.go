@@ -34,7 +34,7 @@ var rooms = map[string]map[string]string{
 		"autoretouch": "made here and handed to the agent; login, organizations, workflows, balance",
 		"sandbox":     "the commands sandbox and demo",
 		"installer":   "the command service",
-		"private":     "through autoretouch and control",
+		"private":     "through autoretouch and control; a configuration that is changed stays whose it was",
 		"testdata":    "the demo's photographs",
 	},
 	"control": {

@@ -50,11 +50,11 @@ func TestLogin(t *testing.T) {
 		w.check(w.runWith(stdin, args...), code, stdout, stderr, args)
 	}
 	with("", 2, `^$`, `hotfolder: standard input holds no refresh token; .*\n`)
-	with("wrong\n", 3, `^$`, `hotfolder: .*; run 'hotfolder login'\n`)
+	with("wrong\n", 3, `^$`, `hotfolder: AutoRetouch does not accept this refresh token; .*\n`)
 	if _, err := os.Stat(w.path("data/credentials.json")); err == nil {
 		t.Error("a wrong token was kept")
 	}
-	with(token+"\r\n", 0, `^Logged in; kept in .*credentials.json\n$`, ``)
+	with(token+"\r\n", 0, `^Logged in; kept in .*credentials.json\nSandbox Studio has 1,000 credits.\n$`, ``)
 	w.want(0, `1,000 credits`, ``, "balance")
 
 	w.configure(strings.Replace(studioConfig, "%q", `""`, 1) + "# %[1]s\n")
@@ -153,7 +153,7 @@ func TestSandboxCommand(t *testing.T) {
 	var stdout, stderr buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- execute(ctx, []string{"sandbox", "--listen", "127.0.0.1:0", "--credits", "7", "--fault", "fail=1", "--fault", "tooMany={count: 1, at: [GET /v1/organization/balance]}"}, nil, &stdout, &stderr)
+		ended <- execute(ctx, []string{"sandbox", "--listen", "127.0.0.1:0", "--credits", "7", "--fault", "fail=1", "--fault", "tooMany={count: 2, at: [GET /v1/organization/balance]}"}, nil, &stdout, &stderr)
 	}()
 	w := &world{t: t, dir: t.TempDir()}
 	w.file = w.path("hotfolder.yaml")
@@ -162,8 +162,8 @@ func TestSandboxCommand(t *testing.T) {
 	snippet := text[strings.Index(text, "account:"):strings.Index(text, "Then log in")]
 	write(t, w.file, []byte(snippet))
 	token := strings.Fields(text[strings.Index(text, "echo "):])[1]
-	w.check(w.runWith(token, "login", "--refresh-token-stdin"), 0, `Logged in`, ``, []string{"login"})
-	w.want(4, `^$`, `hotfolder: get balance: HTTP 429: .*\n`, "balance")
+	w.check(w.runWith(token, "login", "--refresh-token-stdin"), 0, `Logged in`, `hotfolder: the credits of Sandbox Studio are not known now: .*\n`, []string{"login"})
+	w.want(4, `^$`, `hotfolder: AutoRetouch does not answer as it should \(HTTP 429: .*\); try again in a while\n`, "balance")
 	w.want(0, `^7 credits\n$`, ``, "balance")
 	cancel()
 	if code := <-ended; code != 0 || stderr.String() != "" {

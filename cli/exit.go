@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"hotfolder/agent"
@@ -109,7 +111,65 @@ func plain(err error) string {
 	if errors.Is(err, autoretouch.ErrNoLogin) {
 		return "not logged in"
 	}
-	return strings.ReplaceAll(err.Error(), "\n", "; ")
+	text := err.Error()
+	if e := ofAPI(err); e != nil {
+		text = sayOfAPI(e)
+	} else if p, ok := errors.AsType[*fs.PathError](err); ok && err == error(p) {
+		text = sayOfFile(p)
+	}
+	return strings.ReplaceAll(text, "\n", "; ")
+}
+
+// ofAPI is the innermost error of the API in err's chain; nil: there is none.
+func ofAPI(err error) (inner *autoretouch.Error) {
+	for {
+		e, ok := errors.AsType[*autoretouch.Error](err)
+		if !ok {
+			return inner
+		}
+		inner, err = e, e.Err
+	}
+}
+
+// sayOfAPI says what an error of the API means, rather than which call it was.
+func sayOfAPI(e *autoretouch.Error) string {
+	said := e.Message
+	if said == "" && e.Err != nil && e.Status == 0 {
+		said = e.Err.Error()
+	}
+	if e.Status != 0 {
+		said = strings.TrimSuffix(fmt.Sprintf("HTTP %d: %s", e.Status, said), ": ")
+	}
+	if p, ok := errors.AsType[*fs.PathError](e.Err); ok {
+		said = sayOfFile(p)
+	}
+	switch {
+	case e.Op == "read login" && e.Class == autoretouch.Auth:
+		return said
+	case isLocal(e) && isLogin(e):
+		return fmt.Sprintf("cannot %s: %s", e.Op, said)
+	case isLocal(e):
+		return said
+	case e.Class == autoretouch.Auth:
+		return "AutoRetouch does not accept the login (" + strings.TrimSuffix(said, ".") + ")"
+	case e.Class == autoretouch.Transient && e.Status/100 < 4:
+		return "AutoRetouch cannot be reached: " + said
+	case e.Class == autoretouch.Transient:
+		return "AutoRetouch does not answer as it should (" + strings.TrimSuffix(said, ".") + ")"
+	}
+	return "AutoRetouch refuses (" + strings.TrimSuffix(said, ".") + ")"
+}
+
+// isLogin tells whether it is about the login's file.
+func isLogin(e *autoretouch.Error) bool { return strings.HasSuffix(e.Op, " login") }
+
+// sayOfFile leaves out which call it was, and the names of temporary files.
+func sayOfFile(p *fs.PathError) string {
+	path := p.Path
+	if name := filepath.Base(path); strings.HasPrefix(name, ".private-") || strings.HasPrefix(name, ".hotfolder-") {
+		path = filepath.Dir(path)
+	}
+	return fmt.Sprintf("%s: %v", path, p.Err)
 }
 
 // mendOf says what to do about an error whose text does not.
@@ -117,7 +177,13 @@ func mendOf(err error) string {
 	if errors.Is(err, control.ErrNoAnswer) {
 		return "try again; if it stays so, look into its log and restart it"
 	}
-	if _, ok := errors.AsType[*autoretouch.Error](err); !ok || isLocal(err) {
+	e := ofAPI(err)
+	switch {
+	case e != nil && e.Op == "read login" && !errors.Is(err, autoretouch.ErrNoLogin):
+		return ""
+	case e != nil && isLogin(e) && errors.Is(e, fs.ErrPermission):
+		return "be the user whom the agent runs as (or root)"
+	case e == nil || isLocal(err):
 		return ""
 	}
 	switch autoretouch.ClassOf(err) {
@@ -129,6 +195,9 @@ func mendOf(err error) string {
 	case autoretouch.Config:
 		return "check account.organization and the workflow ids in the configuration"
 	case autoretouch.Transient:
+		if e.Status/100 >= 4 {
+			return "try again in a while"
+		}
 		return "check the network and api.url, then try again"
 	}
 	return ""

@@ -105,7 +105,7 @@ func TestAudit(t *testing.T) {
 	look()
 	stop()
 	w.box.SetFaults(sandbox.Faults{ServerError: sandbox.Chance{P: 1}})
-	w.want(4, `^$`, `hotfolder: list executions: HTTP 50.*\n`, "audit")
+	w.want(4, `^$`, `hotfolder: AutoRetouch does not answer as it should \(HTTP 50.*\); try again in a while\n`, "audit")
 }
 
 // repeat creates an execution with the label of one that there is, as only a second agent could, and returns the label.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"hotfolder/autoretouch"
 	"hotfolder/config"
@@ -37,11 +38,23 @@ func (a *app) readyConfig() (*config.Config, error) {
 	return c, err
 }
 
+// command is how a person runs a command with the configuration of this one.
+func (a *app) command(name string) string {
+	if a.configFile == "" {
+		return "hotfolder " + name
+	}
+	file := a.configFile
+	if strings.ContainsAny(file, " '\"&()") {
+		file = `"` + file + `"`
+	}
+	return "hotfolder --config " + file + " " + name
+}
+
 func ledgerFile(c *config.Config) string { return filepath.Join(c.DataDir, "ledger.db") }
 
 // newClient makes the API's client with the login that counts: the environment's before the file's.
 func newClient(c *config.Config) (*autoretouch.Client, error) {
-	login := autoretouch.Credentials(&autoretouch.File{Path: c.Account.CredentialsFile})
+	login := autoretouch.Credentials(savedLogin(c))
 	if token := os.Getenv(refreshTokenVariable); token != "" {
 		login = autoretouch.Given{Refresh: token, Store: &autoretouch.File{Path: filepath.Join(c.DataDir, "given-credentials.json")}}
 	}

@@ -35,6 +35,8 @@ type world struct {
 	file string // the configuration
 	box  *sandbox.Server
 	url  string
+
+	environment map[string]string // of a command at a terminal, besides what atTerminal sets
 }
 
 const studioConfig = `account: {organization: %q}
@@ -49,7 +51,13 @@ dashboard: {listen: ""}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{Dir: t.TempDir(), Credits: 1000, PassThrough: true, AutoConfirm: true})
+	return newWorldWith(t, sandbox.Options{Credits: 1000, PassThrough: true, AutoConfirm: true})
+}
+
+func newWorldWith(t *testing.T, o sandbox.Options) *world {
+	t.Helper()
+	o.Dir = t.TempDir()
+	box, err := sandbox.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +116,13 @@ func (w *world) run(args ...string) result { return w.runWith("", args...) }
 func (w *world) runWith(stdin string, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := execute(w.t.Context(), append([]string{"--config", w.file}, args...), strings.NewReader(stdin), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// runBare runs a command that has to find its configuration.
+func (w *world) runBare(args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := execute(w.t.Context(), args, strings.NewReader(""), &stdout, &stderr)
 	return result{code, stdout.String(), stderr.String()}
 }
 

@@ -24,6 +24,7 @@ var rooms = map[string]map[string]string{
 		"installer":   "through cli",
 		"private":     "through cli",
 		"testdata":    "through cli",
+		"tidy":        "through cli",
 	},
 	"cli": {
 		"control":     "status, jobs and retry reach a running agent",
@@ -36,6 +37,7 @@ var rooms = map[string]map[string]string{
 		"installer":   "the command service",
 		"private":     "through autoretouch and control; a configuration that is changed stays whose it was",
 		"testdata":    "the demo's photographs",
+		"tidy":        "names, numbers and times for people",
 	},
 	"control": {
 		"agent":       "serves its Desk",
@@ -55,6 +57,7 @@ var rooms = map[string]map[string]string{
 	"autoretouch": { // knows no folders and no ledger, so that it is a client for anyone
 		"private": "the login's file is for its owner alone",
 	},
+	"tidy":    {}, // knows names, numbers and times, not whose they are
 	"private": {}, // knows files, not what is in them
 	"store": { // outlives any API and any configuration
 		"private": "the ledger's folder is for its owner alone",

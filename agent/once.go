@@ -69,7 +69,7 @@ func (a *Agent) unfinished() (active, waiting int, err error) {
 	for _, f := range a.folders {
 		for state, n := range counts[f.Name] {
 			switch {
-			case state == store.Delivered || state == store.Failed || state == store.Gone:
+			case state.Final():
 			case a.needsPerson(f, state):
 				waiting += n
 			default:

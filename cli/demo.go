@@ -198,15 +198,13 @@ func samplesDone(jobs []store.Job) bool {
 		missing[s.folder+"/"+s.photo] = true
 	}
 	for _, j := range jobs {
-		if !atEnd(j.State) {
+		if !j.State.Final() {
 			return false
 		}
 		delete(missing, demoName(j))
 	}
 	return len(missing) == 0
 }
-
-func atEnd(s store.State) bool { return s == store.Delivered || s == store.Failed || s == store.Gone }
 
 // demoName is a job's file, beginning at the demo's input.
 func demoName(j store.Job) string { return j.Folder + "/" + j.Path }
@@ -227,7 +225,7 @@ func (d *demo) keepWatching(ctx context.Context, news *news) error {
 			return nil
 		}
 		_, err := news.tell(ctx, func(j store.Job, e store.Event) {
-			if atEnd(e.State) {
+			if e.State.Final() {
 				fmt.Fprintln(d.out, demoLine(j, e))
 			}
 		})

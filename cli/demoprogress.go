@@ -100,7 +100,7 @@ func (b *demoBars) step(j store.Job, e store.Event) {
 	}
 	if i := slices.Index(demoSteps, e.State); i >= 0 {
 		bar.SetCurrent(int64(i + 1))
-	} else if atEnd(e.State) {
+	} else if e.State.Final() {
 		bar.failed.Store(e.State == store.Failed)
 		bar.Abort(false)
 	}

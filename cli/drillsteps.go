@@ -98,7 +98,7 @@ func awaitAll(ctx context.Context, s *scene) error {
 			missing[s.config.Folders[drop.folder].Name+"\x00"+drop.path+"\x00"+drop.sha] = true
 		}
 		for j, err := range d.Jobs(ctx, store.Filter{}) {
-			if err != nil || !atEnd(j.State) {
+			if err != nil || !j.State.Final() {
 				return false, err
 			}
 			if j.State != store.Gone {

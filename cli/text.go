@@ -8,14 +8,13 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 
 	"hotfolder/agent"
 	"hotfolder/autoretouch"
 	"hotfolder/store"
+	"hotfolder/tidy"
 )
 
 // printer writes answers to stdout, for people (textPrinter) or programs (jsonPrinter).
@@ -208,14 +207,7 @@ func (p *textPrinter) level(l string) string {
 	return "\x1b[" + colour + "m" + l + "\x1b[0m"
 }
 
-// visible shows what a terminal would obey or not show: control characters, what reverses the direction, invalid UTF-8.
-func visible(s string) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return s
-	}
-	quoted := strconv.Quote(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-}
+func visible(s string) string { return tidy.Visible(s) }
 
 func shortID(id string) string { return id[:min(8, len(id))] }
 
@@ -246,9 +238,4 @@ func roughly(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return humanize.Comma(int64(n)) + " " + what + "s"
-}
+func plural(n int, what string) string { return tidy.Count(n, what) }

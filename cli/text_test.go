@@ -53,21 +53,6 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestVisible(t *testing.T) {
-	for s, want := range map[string]string{
-		"Müller & 猫.jpg": "Müller & 猫.jpg",
-		`C:\x "y".jpg`:   `C:\x "y".jpg`,
-		"a\nb":           `a\nb`,
-		"\x1b[2J\"":      `\x1b[2J"`,
-		"bad\xff":        `bad\xff`,
-		"gpj.\u202eevil": `gpj.\u202eevil`,
-	} {
-		if got := visible(s); got != want {
-			t.Errorf("visible(%q) = %q, want %q", s, got, want)
-		}
-	}
-}
-
 func TestStatusText(t *testing.T) {
 	balance := 1234
 	today := time.Now().Local().Truncate(24 * time.Hour)

@@ -127,7 +127,7 @@ func TestClientIsTheDesk(t *testing.T) {
 	if err != nil || !status.Agent.Running || status.Counts[store.Queued] != 2 {
 		t.Errorf("Status = %+v, %v", status, err)
 	}
-	filter := store.Filter{State: store.Failed, Folder: "ü&=", Path: "bad\xff\n", Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)}
+	filter := store.Filter{State: store.Failed, Folder: "ü&=", Path: "bad\xff\n", Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Unfinished: true}
 	var got []store.Job
 	for job, err := range c.Jobs(t.Context(), filter) {
 		if err != nil {

@@ -61,11 +61,14 @@ func values(f store.Filter) url.Values {
 	if !f.Since.IsZero() {
 		set("since", f.Since.Format(time.RFC3339Nano))
 	}
+	if f.Unfinished {
+		set("unfinished", "true")
+	}
 	return v
 }
 
 func filterOf(v url.Values) (store.Filter, error) {
-	f := store.Filter{State: store.State(v.Get("state")), Folder: v.Get("folder"), Path: v.Get("path")}
+	f := store.Filter{State: store.State(v.Get("state")), Folder: v.Get("folder"), Path: v.Get("path"), Unfinished: v.Get("unfinished") == "true"}
 	if f.State != "" && !slices.Contains(store.States, f.State) {
 		return f, fmt.Errorf("there is no state %q", f.State)
 	}

@@ -269,22 +269,37 @@ func TestJobsPagesThroughAll(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	const other = "packshots 2"
+	add(t, l, store.Job{ID: store.NewID(other, "a.jpg", sha), Folder: other, Path: "a.jpg", SHA256: sha, State: store.Queued})
+	walk(t, l, newJob("dir0/0.jpg", fmt.Sprintf("%064x", 0)).ID, store.Failed)
+	later := time.Now().Add(time.Hour)
 	for f, want := range map[store.Filter]int{
-		{}:                                   n,
+		{}:                                   n + 1,
 		{Path: "dir3"}:                       n / 10,
 		{Path: "dir3/3.jpg"}:                 1,
 		{Folder: "none"}:                     0,
 		{State: store.Queued, Path: "dir3/"}: n / 10,
-		{State: store.Failed}:                0,
-		{Since: time.Now().Add(time.Hour)}:   0,
-		{Since: time.Now().Add(-time.Hour)}:  n,
+		{State: store.Failed}:                1,
+		{Since: later}:                       0,
+		{Since: later, Unfinished: true}:     n,
+		{Since: time.Now().Add(-time.Hour)}:  n + 1,
+
+		{State: store.Queued, Folder: "packshots"}:                n - 1,
+		{State: store.Queued, Folder: "packshots", Path: "dir3"}:  n / 10,
+		{State: store.Queued, Folder: "packshots", Since: later}:  0,
+		{State: store.Queued, Folder: other}:                      1,
+		{State: store.Failed, Folder: "packshots", Path: "dir0/"}: 1,
+		{State: store.Delivered, Folder: "packshots"}:             0,
 	} {
-		got := 0
-		for _, err := range l.Jobs(f) {
+		got, last := 0, time.Time{}
+		for job, err := range l.Jobs(f) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got++
+			if got++; !f.Match(job) || job.DiscoveredAt.Before(last) {
+				t.Fatalf("%+v: job %+v", f, job)
+			}
+			last = job.DiscoveredAt
 		}
 		if got != want {
 			t.Errorf("%+v: %d jobs, want %d", f, got, want)

@@ -159,6 +159,8 @@ type Filter struct {
 	Folder string    `json:"folder,omitempty"`
 	Path   string    `json:"path,omitempty"` // the file's path, or a folder of it
 	Since  time.Time `json:"since,omitzero"` // something happened to it then or later
+
+	Unfinished bool `json:"unfinished,omitempty"` // with Since: also what is not finished, however long nothing happened to it
 }
 
 // Match tells whether the filter chooses the job.
@@ -166,17 +168,21 @@ func (f Filter) Match(j Job) bool {
 	return (f.State == "" || j.State == f.State) &&
 		(f.Folder == "" || j.Folder == f.Folder) &&
 		(f.Path == "" || j.Path == f.Path || strings.HasPrefix(j.Path, strings.TrimSuffix(f.Path, "/")+"/")) &&
-		(f.Since.IsZero() || !j.History[len(j.History)-1].Time.Before(f.Since))
+		(f.Since.IsZero() || f.Unfinished && !j.State.Final() || !j.History[len(j.History)-1].Time.Before(f.Since))
 }
 
 // Jobs yields the jobs that the filter chooses, the earliest discovered first. It reads in short transactions, so it neither
-// holds writers up nor sees one moment only.
+// holds writers up nor sees one moment only. Those of one state in one hot folder are found without reading the others.
 func (l *Ledger) Jobs(f Filter) iter.Seq2[Job, error] {
+	from := jobsFrom
+	if f.State != "" && f.Folder != "" {
+		from = jobsInState
+	}
 	return func(yield func(Job, error) bool) {
 		for next := uint64(0); ; {
 			var page []Job
 			err := l.view(func(tx *bbolt.Tx) (err error) {
-				page, next, err = jobsFrom(tx, next, f)
+				page, next, err = from(tx, next, f)
 				return err
 			})
 			for _, job := range page {
@@ -195,18 +201,42 @@ func (l *Ledger) Jobs(f Filter) iter.Seq2[Job, error] {
 	}
 }
 
+// pageRows is how many rows are read in one transaction of Jobs.
+const pageRows = 1000
+
 // jobsFrom reads some rows from seq on and returns the jobs chosen and where to go on, 0 at the end.
 func jobsFrom(tx *bbolt.Tx, seq uint64, f Filter) (jobs []Job, next uint64, err error) {
-	const rows = 1000
 	c := tx.Bucket(bJobs).Cursor()
 	n := 0
 	for k, v := c.Seek(seqKey(seq)); k != nil; k, v = c.Next() {
-		if n++; n > rows {
+		if n++; n > pageRows {
 			return jobs, binary.BigEndian.Uint64(k), nil
 		}
 		job, err := decodeJob(binary.BigEndian.Uint64(k), v)
 		if err != nil {
 			return jobs, 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		if f.Match(job) {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, 0, nil
+}
+
+// jobsInState is jobsFrom for a filter with State and Folder, by their index.
+func jobsInState(tx *bbolt.Tx, seq uint64, f Filter) (jobs []Job, next uint64, err error) {
+	prefix := stateKey(f.State, f.Folder, 0)
+	prefix = prefix[:len(prefix)-8]
+	c := tx.Bucket(bStates).Cursor()
+	n := 0
+	for k, _ := c.Seek(stateKey(f.State, f.Folder, seq)); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		seq := binary.BigEndian.Uint64(k[len(prefix):])
+		if n++; n > pageRows {
+			return jobs, seq, nil
+		}
+		job, err := bySeq(tx, seq)
+		if err != nil {
+			return jobs, 0, err
 		}
 		if f.Match(job) {
 			jobs = append(jobs, job)

@@ -41,3 +41,6 @@ var steps = map[State][]State{
 
 // May tells whether a job may go from one state to another.
 func May(from, to State) bool { return slices.Contains(steps[from], to) }
+
+// Final tells whether nothing is owed to a job in this state unless a person wants it.
+func (s State) Final() bool { return s == Delivered || s == Failed || s == Gone }

@@ -58,16 +58,18 @@ type Agent struct {
 	ledger   gate
 	troubles troubles
 	account  account
-	rate     rate
+	happened happenings
 	since    time.Time
 
-	failures atomic.Int64 // jobs failed since the start
+	deliveries, failures atomic.Int64 // since the start
 }
 
 // folder is a hot folder and what is known of it now.
 type folder struct {
 	config.Folder
 	log      *slog.Logger
+	progress progress
+	rate     rate
 	watch    *watcher.Folder
 	workflow gate // the API's opinion of its workflow
 	output   gate // writing there
@@ -89,7 +91,6 @@ func New(o Options) (*Agent, error) {
 	a := &Agent{
 		Books:    Books{Config: o.Config, Ledger: o.Ledger, Version: o.Version},
 		api:      o.API,
-		log:      o.Log,
 		once:     o.Once,
 		polls:    make(chan struct{}, 1),
 		lookups:  make(chan struct{}, 1),
@@ -108,10 +109,11 @@ func New(o Options) (*Agent, error) {
 		account:  account{prices: map[string]price{}},
 		since:    time.Now(),
 	}
+	a.log = slog.New(attentive{Handler: o.Log.Handler(), to: &a.happened})
 	for _, c := range o.Config.Folders {
 		f := &folder{
 			Folder:   c,
-			log:      o.Log.With("folder", c.Name),
+			log:      a.log.With("folder", c.Name),
 			workflow: gate{after: 1, base: 30 * time.Second, most: 5 * time.Minute},
 			output:   gate{after: 1, base: time.Second, most: 30 * time.Second},
 			left:     leftovers{wake: make(chan struct{}, 1)},
@@ -168,6 +170,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	all.Go(func() { a.pollLoop(ctx, work) })
 	all.Go(func() { a.accountLoop(ctx, work) })
 	all.Go(func() { a.copyLoop(ctx) })
+	all.Go(func() { a.progressLoop(ctx) })
 
 	if a.once {
 		watchers.Wait()

@@ -181,7 +181,8 @@ func (a *Agent) delivered(ctx context.Context, f *folder, job store.Job, detail,
 	}
 	f.output.passed()
 	a.troubles.clear(OutputUnwritable, f.Name)
-	a.rate.add(job.DeliveredAt)
+	f.rate.add(job.DeliveredAt)
+	a.deliveries.Add(1)
 	f.log.Info("delivered", "file", job.Path, "job", job.ID, "output", job.Output)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"hotfolder/config"
@@ -25,6 +26,7 @@ type Status struct {
 	Account  AccountStatus       `json:"account"`
 	Agent    ProcessStatus       `json:"agent"`
 	Troubles []Trouble           `json:"troubles"` // all that is wrong, the gravest first
+	Lately   []Happening         `json:"lately"`   // the last that the log was warned of, the latest last
 }
 
 // FolderStatus is one hot folder in a Status.
@@ -34,6 +36,9 @@ type FolderStatus struct {
 	Problem string              `json:"problem"`          // what is wrong and the mend; "" when nothing is
 	Notice  string              `json:"notice,omitempty"` // what is not wrong but good to know: how a network share is watched
 	Counts  map[store.State]int `json:"counts"`
+
+	Progress *Progress `json:"progress,omitempty"` // nil while the agent does not run
+	PerHour  int       `json:"per_hour"`           // results delivered in the last hour
 }
 
 // AccountStatus is the account in a Status.
@@ -45,10 +50,12 @@ type AccountStatus struct {
 
 // ProcessStatus is the agent itself in a Status.
 type ProcessStatus struct {
-	Running bool      `json:"running"`
-	Since   time.Time `json:"since,omitzero"`
-	Version string    `json:"version"`
-	PerHour int       `json:"per_hour"` // results delivered in the last hour
+	Running   bool      `json:"running"`
+	Since     time.Time `json:"since,omitzero"`
+	Version   string    `json:"version"`
+	PerHour   int       `json:"per_hour"`  // results delivered in the last hour
+	Delivered int       `json:"delivered"` // results since it was started
+	Failed    int       `json:"failed"`    // pictures since it was started
 }
 
 // RetryRequest names the failed jobs to take up again: these ids, or those that the filter chooses, or all.
@@ -85,6 +92,7 @@ func (b Books) Status(context.Context) (Status, error) {
 		Account:  AccountStatus{State: "unknown", CreditsToday: credits},
 		Agent:    ProcessStatus{Version: b.Version},
 		Troubles: []Trouble{},
+		Lately:   []Happening{},
 	}
 	for _, f := range b.Config.Folders {
 		fs := FolderStatus{Name: f.Name, State: "stopped", Counts: counts[f.Name]}
@@ -111,6 +119,26 @@ func (b Books) Jobs(ctx context.Context, f store.Filter) iter.Seq2[store.Job, er
 			}
 		}
 	}
+}
+
+// Latest returns the last jobs that something happened to, in a state or, when that is "", in any: up to most of them from each
+// hot folder, as the ledger has only their order of discovery.
+func (b Books) Latest(_ context.Context, state store.State, most int) (jobs []store.Job, err error) {
+	states := store.States
+	if state != "" {
+		states = []store.State{state}
+	}
+	for _, f := range b.Config.Folders {
+		for _, state := range states {
+			some, err := b.Ledger.Latest(state, f.Name, most)
+			if err != nil {
+				return nil, fmt.Errorf("read the ledger: %w", err)
+			}
+			jobs = append(jobs, some...)
+		}
+	}
+	slices.SortStableFunc(jobs, func(j, k store.Job) int { return k.LastStep().Compare(j.LastStep()) })
+	return jobs[:min(most, len(jobs))], nil
 }
 
 // Job returns the job whose id begins with id.

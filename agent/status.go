@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -13,7 +12,9 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	s.Troubles = append(s.Troubles, a.troubles.list()...)
-	s.Agent.Running, s.Agent.Since, s.Agent.PerHour = true, a.since, a.rate.lastHour(time.Now())
+	s.Lately = append(s.Lately, a.happened.list()...)
+	s.Agent.Running, s.Agent.Since = true, a.since
+	s.Agent.Delivered, s.Agent.Failed = int(a.deliveries.Load()), int(a.failures.Load())
 	s.Account.State = a.accountState()
 	a.account.mu.Lock()
 	if a.account.known {
@@ -24,6 +25,10 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 	for i := range s.Folders {
 		f := &s.Folders[i]
 		f.State = "ok"
+		progress := a.progressOf(a.folders[i], f.Counts)
+		f.Progress = &progress
+		f.PerHour = a.folders[i].rate.last(time.Now(), 60)
+		s.Agent.PerHour += f.PerHour
 		if notice := a.folders[i].notice.Load(); notice != nil {
 			f.Notice = *notice
 		}
@@ -36,8 +41,8 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// PageOff says that the local page can't be served where the configuration wants it.
-func (a *Agent) PageOff(why error) { a.troubles.raise(PageOffline, "", why.Error(), "") }
+// PageOff says that the local page can't be served as the configuration wants it; mend is "" for a port that is taken.
+func (a *Agent) PageOff(why error, mend string) { a.troubles.raise(PageOffline, "", why.Error(), mend) }
 
 func (a *Agent) accountState() string {
 	switch {
@@ -63,35 +68,4 @@ func (a *Agent) Retry(ctx context.Context, r RetryRequest) (Retried, error) {
 		}
 	}
 	return done, err
-}
-
-// rate counts what was delivered in each of the last sixty minutes.
-type rate struct {
-	mu      sync.Mutex
-	minutes [60]struct {
-		minute int64
-		n      int
-	}
-}
-
-func (r *rate) add(at time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	minute := at.Unix() / 60
-	m := &r.minutes[minute%60]
-	if m.minute != minute {
-		m.minute, m.n = minute, 0
-	}
-	m.n++
-}
-
-func (r *rate) lastHour(now time.Time) (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, m := range r.minutes {
-		if m.minute > now.Unix()/60-60 {
-			n += m.n
-		}
-	}
-	return n
 }

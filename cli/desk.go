@@ -52,6 +52,7 @@ func (n nobody) Status(context.Context) (agent.Status, error) {
 		Account:  agent.AccountStatus{State: "unknown"},
 		Agent:    agent.ProcessStatus{Version: build().version},
 		Troubles: []agent.Trouble{},
+		Lately:   []agent.Happening{},
 	}
 	for _, f := range n.config.Folders {
 		s.Folders = append(s.Folders, agent.FolderStatus{Name: f.Name, State: "stopped", Counts: map[store.State]int{}})

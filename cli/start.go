@@ -89,7 +89,7 @@ func (s start) serve(ctx context.Context, a *agent.Agent) {
 		return
 	}
 	if server.Moved != nil {
-		a.PageOff(server.Moved)
+		a.PageOff(server.Moved, "")
 	}
 	if err := server.Serve(ctx); err != nil {
 		s.log.Warn("status, jobs and retry could not reach this agent to the end", "err", err)

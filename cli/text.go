@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -128,7 +127,7 @@ func (p *textPrinter) job(j store.Job) error {
 	case j.Output != "":
 		file += " -> " + visible(j.Output)
 	}
-	_, err := fmt.Fprintf(p.out, jobLine, shortID(j.ID), visible(j.Folder), j.State, clock(lastStep(j)), size(j.Size), file)
+	_, err := fmt.Fprintf(p.out, jobLine, shortID(j.ID), visible(j.Folder), j.State, clock(j.LastStep()), size(j.Size), file)
 	return err
 }
 
@@ -210,14 +209,6 @@ func (p *textPrinter) level(l string) string {
 func visible(s string) string { return tidy.Visible(s) }
 
 func shortID(id string) string { return id[:min(8, len(id))] }
-
-// lastStep is when the job came into its state.
-func lastStep(j store.Job) time.Time {
-	if n := len(j.History); n > 0 {
-		return j.History[n-1].Time
-	}
-	return slices.MaxFunc([]time.Time{j.DiscoveredAt, j.SubmittedAt, j.DeliveredAt}, time.Time.Compare)
-}
 
 // clock is a local time, to the minute unless it is today.
 func clock(t time.Time) string {

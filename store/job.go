@@ -86,6 +86,14 @@ func (j *Job) enter(e Event) {
 
 const maxHistory = 40
 
+// LastStep is when the job came into its state.
+func (j Job) LastStep() time.Time {
+	if n := len(j.History); n > 0 {
+		return j.History[n-1].Time
+	}
+	return slices.MaxFunc([]time.Time{j.DiscoveredAt, j.SubmittedAt, j.DeliveredAt}, time.Time.Compare)
+}
+
 // trimHistory drops the oldest steps that were taken again later, so that a job that goes round for weeks stays small.
 func (j *Job) trimHistory() {
 	for i := 1; len(j.History) > maxHistory && i < len(j.History)-1; {

@@ -218,6 +218,43 @@ func TestNextFindsWhatIsOwedInOrderOfDiscovery(t *testing.T) {
 	}
 }
 
+func TestLatestIsNextBackwards(t *testing.T) {
+	l := open(t)
+	if jobs, err := l.Latest(store.Queued, "packshots", 3); len(jobs) > 0 || err != nil {
+		t.Errorf("an empty ledger has %v, %v", jobs, err)
+	}
+	var ids []string
+	for i := range 300 { // more than a byte counts
+		ids = append(ids, add(t, l, newJob(fmt.Sprint(i), sha)).ID)
+	}
+	walk(t, l, ids[298], store.Uploaded)
+	for _, folder := range []string{"packshot", "packshots2", "qackshots"} {
+		job := newJob("x.jpg", sha)
+		job.Folder, job.ID = folder, store.NewID(folder, "x.jpg", sha)
+		add(t, l, job)
+	}
+	for name, c := range map[string]struct {
+		state  store.State
+		folder string
+		want   []string
+	}{
+		"many":        {store.Queued, "packshots", []string{ids[299], ids[297], ids[296]}},
+		"one":         {store.Uploaded, "packshots", []string{ids[298]}},
+		"none":        {store.Failed, "packshots", nil},
+		"the last":    {store.Queued, "qackshots", []string{store.NewID("qackshots", "x.jpg", sha)}},
+		"of no state": {"", "packshots", nil},
+	} {
+		jobs, err := l.Latest(c.state, c.folder, 3)
+		var got []string
+		for _, j := range jobs {
+			got = append(got, j.ID)
+		}
+		if !slices.Equal(got, c.want) || err != nil {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, c.want)
+		}
+	}
+}
+
 func TestAnOutputNameHasOneOwner(t *testing.T) {
 	l := open(t)
 	a, b := add(t, l, newJob("IMG.jpg", sha)), add(t, l, newJob("IMG.png", sha))

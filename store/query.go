@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"math"
 	"path"
 	"strings"
 	"time"
@@ -120,6 +121,30 @@ func (l *Ledger) Next(state State, folder string, most int, skip func(id string)
 			if !skip(job.ID) {
 				jobs = append(jobs, job)
 			}
+		}
+		return nil
+	})
+	return jobs, err
+}
+
+// Latest returns up to most jobs of a hot folder in a state, the last discovered first.
+func (l *Ledger) Latest(state State, folder string, most int) (jobs []Job, err error) {
+	err = l.view(func(tx *bbolt.Tx) error {
+		past := stateKey(state, folder, math.MaxUint64)
+		prefix := past[:len(past)-8]
+		c := tx.Bucket(bStates).Cursor()
+		k, _ := c.Seek(past)
+		if k == nil { // nothing lies behind
+			k, _ = c.Last()
+		} else {
+			k, _ = c.Prev()
+		}
+		for ; len(jobs) < most && bytes.HasPrefix(k, prefix); k, _ = c.Prev() {
+			job, err := bySeq(tx, binary.BigEndian.Uint64(k[len(prefix):]))
+			if err != nil {
+				return err
+			}
+			jobs = append(jobs, job)
 		}
 		return nil
 	})

@@ -25,6 +25,7 @@ var rooms = map[string]map[string]string{
 		"private":     "through cli",
 		"testdata":    "through cli",
 		"tidy":        "through cli",
+		"report":      "through cli",
 	},
 	"cli": {
 		"control":     "status, jobs and retry reach a running agent",
@@ -38,6 +39,7 @@ var rooms = map[string]map[string]string{
 		"private":     "through autoretouch and control; a configuration that is changed stays whose it was",
 		"testdata":    "the demo's photographs",
 		"tidy":        "names, numbers and times for people",
+		"report":      "the command report, and what is written each morning",
 	},
 	"control": {
 		"agent":       "serves its Desk",
@@ -46,6 +48,11 @@ var rooms = map[string]map[string]string{
 		"watcher":     "through agent",
 		"autoretouch": "through agent",
 		"private":     "the way to the agent is for its owner alone",
+	},
+	"report": { // knows jobs, not who does them
+		"store":   "counts jobs",
+		"private": "through store",
+		"tidy":    "names, numbers and times for people",
 	},
 	"agent": {
 		"autoretouch": "the API's calls and their errors",

@@ -157,6 +157,12 @@ func order(f *folder, job store.Job) (group, name string, ok bool) {
 	return "", "", false
 }
 
+// OrderName is what people call the order to which a job of that hot folder belongs; "" when it is in none.
+func OrderName(f config.Folder, job store.Job) string {
+	_, name, _ := order(&folder{Folder: f}, job)
+	return name
+}
+
 // created writes down the execution that carries the job's label.
 func (a *Agent) created(f *folder, job store.Job, execution string, price int, how string) error {
 	_, err := a.step(job.ID, store.Processing, how, func(j *store.Job) {

@@ -206,21 +206,22 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-func TestParseSince(t *testing.T) {
+func TestParseTime(t *testing.T) {
 	now := time.Date(2026, 11, 23, 18, 0, 0, 0, time.Local)
 	for s, want := range map[string]time.Time{
-		"":                     {},
 		"12h":                  now.Add(-12 * time.Hour),
 		"1h30m":                now.Add(-90 * time.Minute),
+		"18:00":                now,
+		"18:01":                now.AddDate(0, 0, -1).Add(time.Minute),
 		"2026-11-22":           time.Date(2026, 11, 22, 0, 0, 0, 0, time.Local),
 		"2026-11-22T10:00:00Z": time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC),
 	} {
-		if got, err := parseSince(s, now); err != nil || !got.Equal(want) {
+		if got, err := parseTime("--since", s, now); err != nil || !got.Equal(want) {
 			t.Errorf("%q: %v, %v; want %v", s, got, err, want)
 		}
 	}
-	for _, wrong := range []string{"-1h", "12", "tomorrow", "2026-13-01", "22.11.2026"} {
-		if got, err := parseSince(wrong, now); err == nil {
+	for _, wrong := range []string{"-1h", "12", "tomorrow", "2026-13-01", "22.11.2026", "", "25:00"} {
+		if got, err := parseTime("--since", wrong, now); err == nil {
 			t.Errorf("%q is taken for %v", wrong, got)
 		}
 	}

@@ -22,7 +22,7 @@ func (a *app) jobs() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return a.listJobs(c, which, a.printer(asJSON)) },
 	}
 	c.Flags().StringVar(&which.state, "state", "", "only jobs in this `STATE`")
-	c.Flags().StringVar(&which.since, "since", "", "only jobs of which something happened since `TIME`: 12h, 2026-11-23 or RFC 3339")
+	c.Flags().StringVar(&which.since, "since", "", "only jobs of which something happened since `TIME`: 12h, 18:00, 2026-11-23 or RFC 3339")
 	which.addFlags(a, c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	_ = c.RegisterFlagCompletionFunc("state", completeStates) // fails only for a flag that there is not

@@ -32,14 +32,16 @@ func (s selection) filter(c *config.Config) (store.Filter, error) {
 	if s.folder != "" && !slices.Contains(folderNames(c), s.folder) {
 		return f, fmt.Errorf("--folder: %s has no hot folder %q; it has %s", c.File, s.folder, strings.Join(folderNames(c), ", "))
 	}
-	var err error
-	if f.Since, err = parseSince(s.since, time.Now()); err != nil {
-		return f, err
+	if s.since != "" {
+		var err error
+		if f.Since, err = parseTime("--since", s.since, time.Now()); err != nil {
+			return f, err
+		}
 	}
 	if s.path != "" {
-		err = s.locate(c, &f)
+		return f, s.locate(c, &f)
 	}
-	return f, err
+	return f, nil
 }
 
 // locate finds the hot folder in which an absolute path lies.
@@ -61,13 +63,13 @@ func (s selection) locate(c *config.Config, f *store.Filter) error {
 	return fmt.Errorf("--path: %s lies in no input folder", s.path)
 }
 
-// parseSince reads a time span before now, a local date, or an RFC 3339 time.
-func parseSince(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
+// parseTime reads a time span before now, a local time of day (the last one before now), a local date, or an RFC 3339 time.
+func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
 		return now.Add(-d), nil
+	}
+	if _, err := time.Parse("15:04", s); err == nil {
+		return config.Clock(s).Last(now), nil
 	}
 	if t, err := time.ParseInLocation(time.DateOnly, s, time.Local); err == nil {
 		return t, nil
@@ -75,7 +77,7 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
 	}
-	return time.Time{}, fmt.Errorf("--since: %q is no time; write 12h, 2026-11-23 or 2026-11-23T18:00:00+01:00", s)
+	return time.Time{}, fmt.Errorf("%s: %q is no time; write 12h, 18:00, 2026-11-23 or 2026-11-23T18:00:00+01:00", flag, s)
 }
 
 func stateNames() (names []string) {

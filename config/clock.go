@@ -25,6 +25,15 @@ func (c Clock) Next(t time.Time) time.Time {
 	return next
 }
 
+// Last is the last moment, t or before it, of those that Next gives.
+func (c Clock) Last(t time.Time) time.Time {
+	last := c.on(t)
+	for day := 1; last.After(t); day++ {
+		last = c.on(time.Date(t.Year(), t.Month(), t.Day()-day, 12, 0, 0, 0, t.Location()))
+	}
+	return last
+}
+
 // on is the moment on the day of t.
 func (c Clock) on(t time.Time) time.Time {
 	at, _ := time.Parse("15:04", string(c)) // checked

@@ -23,6 +23,20 @@ func TestClockNext(t *testing.T) {
 	}
 }
 
+func TestClockLast(t *testing.T) {
+	for _, test := range []struct{ clock, now, want string }{
+		{"17:30", "2026-11-23T17:29:59+01:00", "2026-11-22T17:30:00+01:00"},
+		{"17:30", "2026-11-23T17:30:00+01:00", "2026-11-23T17:30:00+01:00"},
+		{"17:30", "2027-01-01T07:00:00+01:00", "2026-12-31T17:30:00+01:00"},
+		{"07:00", "2026-03-29T12:00:00+02:00", "2026-03-29T07:00:00+02:00"},
+		{"17:30", "2026-03-29T12:00:00+02:00", "2026-03-28T17:30:00+01:00"},
+	} {
+		if got := config.Clock(test.clock).Last(berlin(t, test.now)); !got.Equal(berlin(t, test.want)) {
+			t.Errorf("%s before %s is %s, want %s", test.clock, test.now, got.Format(time.RFC3339), test.want)
+		}
+	}
+}
+
 func TestHoursOpen(t *testing.T) {
 	for _, test := range []struct {
 		hours, now string

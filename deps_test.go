@@ -46,7 +46,7 @@ var rooms = map[string]map[string]string{
 		"config":      "through agent",
 		"store":       "jobs and filters on the wire",
 		"watcher":     "through agent",
-		"autoretouch": "through agent",
+		"autoretouch": "reads what it announces",
 		"private":     "the way to the agent is for its owner alone",
 	},
 	"report": { // knows jobs, not who does them

@@ -1,7 +1,7 @@
 // Package agent carries a job from "this file is ready" to "its result is durable".
 //
 // Read agent.go (what runs, and how it stops) and stage.go (how jobs are taken and what becomes of an error), then a file a
-// stage in the order in which a job meets them: intake.go, upload.go, submit.go, lookup.go, poll.go, deliver.go. What people see
+// stage in the order in which a job meets them: intake.go, upload.go, submit.go, lookup.go, poll.go with announced.go, deliver.go. What people see
 // of it is in desk.go and trouble.go, what becomes of the originals in originals.go and leftovers.go. What keeps a lost ledger from
 // costing money is in known.go, recover.go and audit.go.
 package agent
@@ -36,13 +36,15 @@ type Options struct {
 // Agent is the pipeline, and the Desk while it runs.
 type Agent struct {
 	Books
-	api  *autoretouch.Client
-	log  *slog.Logger
-	once bool
+	api      *autoretouch.Client
+	log      *slog.Logger
+	once     bool
+	webhooks []string // the addresses that have the API call Announced
 
 	folders  []*folder
 	stages   []*stage
 	polls    chan struct{} // rung when there is something new to poll for
+	hints    chan autoretouch.Execution
 	lookups  chan struct{} // rung when an execution must be looked up
 	credits  chan struct{} // rung when the balance matters
 	known    known         // what the ledger may not know
@@ -93,6 +95,7 @@ func New(o Options) (*Agent, error) {
 		api:      o.API,
 		once:     o.Once,
 		polls:    make(chan struct{}, 1),
+		hints:    make(chan autoretouch.Execution, mostHints),
 		lookups:  make(chan struct{}, 1),
 		credits:  make(chan struct{}, 1),
 		known:    newKnown(),

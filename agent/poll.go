@@ -25,46 +25,73 @@ type running struct {
 // poller asks how the executions fare.
 type poller struct {
 	*Agent
-	interval time.Duration
+	interval time.Duration        // between two rounds
+	last     time.Time            // when the last one was
 	inQA     time.Time            // when those in QA were last asked for on purpose
 	vanished map[string]time.Time // executions that the API did not know, since when
 	strange  map[string]bool      // statuses never heard of
+
+	told  map[hint]heard // what was announced
+	early bool           // some of it of executions that no job is known to run on
+	right int            // hints that were right since one was missing
 }
 
 // pollLoop asks for the executions that are not finished: at once when there are new ones, as often as polling.min while there is
-// news, and ever more rarely down to polling.max while there is none.
+// news, and ever more rarely down to polling.max while there is none, or while news are announced. It asks for those of which
+// something was announced as soon as it was.
 func (a *Agent) pollLoop(ctx, work context.Context) {
-	p := &poller{Agent: a, interval: a.Config.Polling.Min, vanished: map[string]time.Time{}, strange: map[string]bool{}}
+	p := &poller{Agent: a, interval: a.Config.Polling.Min, vanished: map[string]time.Time{}, strange: map[string]bool{}, told: map[hint]heard{}}
 	for ctx.Err() == nil {
 		lists, n := p.unfinished()
-		if n == 0 {
+		switch {
+		case n == 0:
 			pause(ctx, time.Hour, a.polls)
 			p.interval = a.Config.Polling.Min
+			if p.announced() {
+				p.last = time.Now()
+			}
 			continue
-		}
-		if !a.mayAsk() {
+		case !a.mayAsk():
 			pause(ctx, time.Second, nil)
 			continue
+		case time.Since(p.last) < p.wait():
+			p.confirm(work, lists)
+		default:
+			p.rounds(work, lists)
 		}
-		news := false
-		for workflow, jobs := range lists {
-			found, err := p.round(work, workflow, jobs)
-			news = news || found
-			if err != nil && work.Err() == nil {
-				for _, r := range jobs {
-					a.apiTrouble(&a.asking, r.f, err)
-					break
-				}
-				a.log.Debug("poll failed, will retry", "err", err)
-			}
-		}
-		if news {
-			p.interval = a.Config.Polling.Min
-		} else {
-			p.interval = min(p.interval*5/4+time.Millisecond, a.Config.Polling.Max)
-		}
-		pause(ctx, p.interval, nil)
+		p.hear(ctx, time.Until(p.last.Add(p.wait())))
 	}
+}
+
+// wait is how long after a round the next one begins.
+func (p *poller) wait() time.Duration {
+	if p.announced() {
+		return p.Config.Polling.Max
+	}
+	return p.interval
+}
+
+// rounds asks for all that is running.
+func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running) {
+	news := false
+	for workflow, jobs := range lists {
+		found, err := p.round(ctx, workflow, jobs)
+		news = news || found
+		if err != nil && ctx.Err() == nil {
+			for _, r := range jobs {
+				p.apiTrouble(&p.asking, r.f, err)
+				break
+			}
+			p.log.Debug("poll failed, will retry", "err", err)
+		}
+	}
+	if news {
+		p.interval = p.Config.Polling.Min
+		p.missed()
+	} else {
+		p.interval = min(p.interval*5/4+time.Millisecond, p.Config.Polling.Max)
+	}
+	p.last = time.Now()
 }
 
 // unfinished returns what is running by workflow and execution, and how much that is.

@@ -44,6 +44,9 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 // PageOff says that the local page can't be served as the configuration wants it; mend is "" for a port that is taken.
 func (a *Agent) PageOff(why error, mend string) { a.troubles.raise(PageOffline, "", why.Error(), mend) }
 
+// WebhookOff says that the API's announcements can't be received.
+func (a *Agent) WebhookOff(why error) { a.troubles.raise(WebhookOffline, "", why.Error(), "") }
+
 func (a *Agent) accountState() string {
 	switch {
 	case a.troubles.has(LoginNeeded, ""):

@@ -114,7 +114,7 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 	id, err := a.api.Create(ctx, autoretouch.NewExecution{
 		Workflow: f.Workflow, Version: f.WorkflowVersion,
 		Name: path.Base(job.Path), ContentHash: job.SHA256, ContentType: job.ContentType,
-		Labels: labels, Settings: f.Settings,
+		Labels: labels, Settings: f.Settings, Webhooks: a.webhooks,
 	})
 	if err != nil {
 		return a.notCreated(f, job, err)

@@ -36,6 +36,7 @@ const (
 	LedgerUnwritable Code = "ledger_unwritable"
 	LedgerDamaged    Code = "ledger_damaged"
 	PageOffline      Code = "page_offline"
+	WebhookOffline   Code = "webhook_offline"
 )
 
 // catalogue is everything that may need a person: what it is called, how much it matters, what it is and what mends it. Status,
@@ -58,6 +59,7 @@ var catalogue = map[Code]struct {
 	OriginalStuck:    {Warning, "originals cannot be moved out of the input folder", "close the program that holds them, make room or give the right to write; it is tried again all the time", nil},
 	LedgerUnwritable: {Error, "the ledger cannot be written", "make room on the disk of data_dir; it goes on by itself", nil},
 	LedgerDamaged:    {Error, "the ledger is damaged", "stop the agent and put the newest copy in its place, or run 'hotfolder recover'", nil},
+	WebhookOffline:   {Warning, "results cannot be announced by AutoRetouch", "correct webhook in the configuration and restart; they are found by polling, a little later", nil},
 	PageOffline:      {Warning, "the local page is off", "choose another dashboard.listen in the configuration and restart", nil},
 }
 

@@ -40,6 +40,7 @@ type world struct {
 	disk        func(agent.Disk) agent.Disk // and between it and the disk
 	cfg         *config.Config
 	credentials autoretouch.Credentials
+	webhook     string       // to which the API announces results
 	agent       *agent.Agent // while it runs
 	stop        func() error
 	logged      log
@@ -164,6 +165,9 @@ func (w *world) open(once bool) (*agent.Agent, func()) {
 		w.Fatal(err)
 	}
 	a.Through(w.rows, w.disk)
+	if w.webhook != "" {
+		a.AnnounceTo(w.webhook)
+	}
 	return a, func() {
 		api.Close()
 		if err := l.Close(); err != nil {

@@ -4,7 +4,7 @@
 // one. Nothing here waits and tries again; the caller does, guided by ClassOf, RetryAfter and, after Create, MaybeHandled.
 //
 // Read client.go (how a call is made) and errors.go (what its failure means), then the calls: account.go, images.go with
-// upload.go and stall.go (bodies that stream), executions.go, and json.go (reading answers that are not as described);
+// upload.go and stall.go (bodies that stream), executions.go, webhook.go, and json.go (reading answers that are not as described);
 // then who calls: token.go, authserver.go, login.go, credentials.go.
 package autoretouch
 

@@ -1,9 +1,12 @@
 package autoretouch_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -33,22 +36,34 @@ func FuzzExecution(f *testing.F) {
 	})
 }
 
-// Whatever is posted as a webhook, what is read of it is an id to ask the API for, which is one word and no path, or nothing.
+// Whoever posts whatever wherever as a webhook: only what comes to the secret is heard, and of that an id to ask the API for, which
+// is one word and no path.
 func FuzzWebhook(f *testing.F) {
+	const secret = "CQ7ZLK2EXAMPLE"
 	for _, content := range []string{details, `{"id":"../x","status":["COMPLETED"]}`, `{"id":"a b"}`, `null`, `[{}]`, `"x"`, `{"labels":{"hotfolder_job":{"a":[[[]]]}}}`} {
-		f.Add([]byte(`{"event":"WORKFLOW_EXECUTION_COMPLETED","content":` + content + `}`))
+		f.Add("POST", "/"+secret, []byte(`{"event":"WORKFLOW_EXECUTION_COMPLETED","content":`+content+`}`))
 	}
-	f.Add([]byte(`{"event":7,"content":{"id":"e"},"content":{}}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var posted struct {
-			Event   json.RawMessage       `json:"event"`
-			Content autoretouch.Execution `json:"content"`
+	f.Add("POST", "/hooks/"+secret, []byte(`{"event":7,"content":{"id":"e"},"content":{}}`))
+	f.Add("POST", "/"+secret+"x", []byte(`{"event":"","content":{"id":"e"}}`))
+	f.Add("GET", "/"+secret, []byte(`{"content":{"id":"e"}}`))
+	f.Add("POST", "/", []byte(`{"content":{"id":"e"}}`))
+	f.Fuzz(func(t *testing.T, method, path string, body []byte) {
+		heard := 0
+		h := autoretouch.Webhook(secret, func(e autoretouch.Execution) bool {
+			heard++
+			if e.ID == "" || strings.ContainsAny(e.ID, "/\\ \x00\n<>") || len(e.ID) > 200 || e.ID == "." || e.ID == ".." {
+				t.Errorf("id %q", e.ID)
+			}
+			return true
+		})
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, &http.Request{Method: method, URL: &url.URL{Path: path}, Body: io.NopCloser(bytes.NewReader(body))})
+		if right := method == "POST" && strings.HasSuffix("/"+strings.TrimRight(path, "/"), "/"+secret); right == (w.Code == 404) || heard > 1 ||
+			(heard == 1) != (w.Code == 204) {
+			t.Errorf("%s %q: %d, heard %d times", method, path, w.Code, heard)
 		}
-		if json.Unmarshal(body, &posted) != nil {
-			return
-		}
-		if id := posted.Content.ID; strings.ContainsAny(id, "/\\ \x00\n<>") || len(id) > 200 || id == "." || id == ".." {
-			t.Errorf("id %q", id)
+		if w.Body.Len() > 0 {
+			t.Errorf("answers %q", w.Body)
 		}
 	})
 }

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -157,5 +160,34 @@ func TestJobsJSON(t *testing.T) {
 			t.Errorf("jobs show --json: %v, %s%s", err, shown.stdout, shown.stderr)
 		}
 		w.want(0, `(?s)job +`+whole.ID+`.*sha256 +`+whole.SHA256+`.*queued.*delivered`, ``, "jobs", "show", whole.ID)
+	}
+}
+
+// The sandbox announces its results to the address that the configuration names.
+func TestRunHearsAnnouncements(t *testing.T) {
+	w := newWorld(t)
+	w.login()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w.configure(studioConfig + fmt.Sprintf("webhook: {listen: %q, url: %q}\n", l.Addr(), "http://"+l.Addr().String()))
+	w.drop("packshots/a.jpg")
+	w.want(0, `1 delivered`, `(?s).*results cannot be announced by AutoRetouch: .*`, "run", "--once") // the port is taken
+	if n := len(w.box.Books().Deliveries); n > 0 {
+		t.Errorf("%d announcements to a port of somebody else", n)
+	}
+
+	l.Close()
+	stop := w.start()
+	w.drop("packshots/b.jpg")
+	w.awaitFile("out/packshots/b.jpg")
+	w.await("the announcement", func() bool { return len(w.box.Books().Deliveries) == 1 })
+	if d := w.box.Books().Deliveries[0]; d.Status != http.StatusNoContent {
+		t.Errorf("%+v", d)
+	}
+	if got := stop(); got.code != 0 || strings.Contains(got.stderr, "announced") {
+		t.Errorf("run: exit %d, %s", got.code, got.stderr)
 	}
 }

@@ -55,15 +55,15 @@ func (s start) run(ctx context.Context) (err error) {
 	during, end := context.WithCancel(context.WithoutCancel(ctx)) // the commands reach the agent while it stops, too
 	defer end()
 	beside.Go(func() { s.serve(during, a) })
+	if s.config.Webhook.Listen != "" {
+		s.hear(during, &beside, a)
+	}
 	if s.beside != nil {
 		beside.Go(func() { s.beside(during, a, before) })
 	}
 
 	s.log.Info("hotfolder started", "version", build().version, "config", s.config.File, "folders", len(s.config.Folders))
 	defer s.log.Info("hotfolder stopped")
-	if s.config.Webhook.URL != "" {
-		s.log.Warn("webhook in the configuration has no effect in this version; results are found by polling")
-	}
 	return a.Run(ctx)
 }
 
@@ -77,6 +77,24 @@ func openLedger(c *config.Config) (*store.Ledger, error) {
 		return nil, fmt.Errorf("%s works with %s already; stop it first, or give this one another data_dir", who, ledgerFile(c))
 	}
 	return ledger, err
+}
+
+// hear lets AutoRetouch announce results to the agent, until ctx ends. The agent does its work without it, too.
+func (s start) hear(ctx context.Context, beside *sync.WaitGroup, a *agent.Agent) {
+	c := s.config.Webhook
+	webhook, err := control.ListenWebhook(control.WebhookOptions{
+		Listen: c.Listen, URL: c.URL, CertFile: c.CertFile, KeyFile: c.KeyFile, DataDir: s.config.DataDir, Log: s.log,
+	})
+	if err != nil {
+		a.WebhookOff(err)
+		return
+	}
+	a.AnnounceTo(webhook.Address)
+	beside.Go(func() {
+		if err := webhook.Serve(ctx, a.Announced); err != nil {
+			a.WebhookOff(err)
+		}
+	})
 }
 
 // serve answers the commands while the agent runs. The agent does its work without it, too.

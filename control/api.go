@@ -50,7 +50,7 @@ func (a api) retry(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	done, err := a.desk.Retry(r.Context(), request)
-	answer(w, done, err)
+	writeJSON(w, statusOf(err), wireRetried{done, failureFor(err)})
 }
 
 // jobs streams the jobs as they are read, one a line. A failure on the way is the last line.
@@ -83,16 +83,22 @@ func extend(w http.ResponseWriter, d time.Duration) {
 }
 
 func answer(w http.ResponseWriter, v any, err error) {
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		refuse(w, http.StatusNotFound, err.Error())
-	case errors.Is(err, store.ErrStep):
-		refuse(w, http.StatusConflict, err.Error())
-	case err != nil:
-		refuse(w, http.StatusInternalServerError, err.Error())
-	default:
-		writeJSON(w, http.StatusOK, v)
+	if err != nil {
+		v = failureFor(err)
 	}
+	writeJSON(w, statusOf(err), v)
+}
+
+func statusOf(err error) int {
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case errors.Is(err, store.ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, store.ErrStep):
+		return http.StatusConflict
+	}
+	return http.StatusInternalServerError
 }
 
 func refuse(w http.ResponseWriter, status int, why string) {

@@ -136,12 +136,27 @@ func (c *Client) Jobs(ctx context.Context, f store.Filter) iter.Seq2[store.Job, 
 }
 
 // Retry has failed jobs taken up again; see agent.Desk.
-func (c *Client) Retry(ctx context.Context, r agent.RetryRequest) (done agent.Retried, err error) {
-	resp, err := c.do(ctx, http.MethodPost, "/api/retry", retryValues(r).Encode())
+func (c *Client) Retry(ctx context.Context, r agent.RetryRequest) (agent.Retried, error) {
+	var done wireRetried
+	err := c.post(ctx, "/api/retry", retryValues(r), &done, &done.wireFailure)
+	return done.Retried, err
+}
+
+// post asks for a change. What is said of one that failed on the way is in into, too.
+func (c *Client) post(ctx context.Context, path string, form url.Values, into any, failed *wireFailure) error {
+	resp, err := c.do(ctx, http.MethodPost, path, form.Encode())
 	if err != nil {
-		return done, err
+		return err
 	}
-	return done, read(ctx, resp, &done)
+	defer resp.Body.Close()
+	err = json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(into)
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		return newFailure(resp, *failed) // what is no failure of ours is told by its status
+	case err != nil:
+		return lost(ctx, err)
+	}
+	return nil
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
@@ -228,6 +243,10 @@ func failureOf(resp *http.Response) error {
 	defer resp.Body.Close()
 	var w wireFailure
 	_ = json.NewDecoder(io.LimitReader(resp.Body, maxLine)).Decode(&w) // what is no failure of ours is told by its status
+	return newFailure(resp, w)
+}
+
+func newFailure(resp *http.Response, w wireFailure) error {
 	f := &failure{text: w.Failure}
 	if f.text == "" {
 		f.text = "the agent answered " + resp.Status

@@ -175,8 +175,8 @@ func TestErrorsSurviveTheWire(t *testing.T) {
 		t.Errorf("Jobs: %d jobs, then %v", jobs, last)
 	}
 	d.err = fmt.Errorf("job abc: %w", store.ErrStep)
-	if _, err := c.Retry(t.Context(), agent.RetryRequest{All: true}); !errors.Is(err, store.ErrStep) || err.Error() != d.err.Error() {
-		t.Errorf("Retry: %v", err)
+	if done, err := c.Retry(t.Context(), agent.RetryRequest{All: true}); !errors.Is(err, store.ErrStep) || err.Error() != d.err.Error() || done.Jobs != 7 {
+		t.Errorf("Retry: %+v, %v; want the seven taken up before that", done, err)
 	}
 	if _, err := c.Retry(t.Context(), agent.RetryRequest{}); err == nil {
 		t.Error("Retry of nothing: no error")

@@ -27,6 +27,19 @@ type wireFailure struct {
 	Failure string `json:"failure,omitempty"`
 }
 
+func failureFor(err error) wireFailure {
+	if err == nil {
+		return wireFailure{}
+	}
+	return wireFailure{Failure: err.Error()}
+}
+
+// wireRetried is what came of a request, also of one that failed on the way.
+type wireRetried struct {
+	agent.Retried
+	wireFailure
+}
+
 func (w wireJob) pack() wireJob {
 	if !utf8.ValidString(w.Path) {
 		w.RawPath = []byte(w.Path)

@@ -7,6 +7,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -69,10 +70,14 @@ type Seen struct {
 	ModTime time.Time
 }
 
-// Add enters a job into the ledger, in job.State (Queued, or Failed with its Error), and remembers its file as seen. A job that
-// is there already is returned as it is, with added false; one that was Gone is queued again. What the file held before, if
+// Add enters a job into the ledger, in job.State (Queued, or Failed with its Error), and remembers its file as seen. Its history
+// begins with that Error, or with the Detail of an event that job.History holds. A job that is there already is returned as it is, with added false; one that was Gone is queued again. What the file held before, if
 // nothing was paid for it, becomes Gone.
 func (l *Ledger) Add(job Job, seen Seen) (_ Job, added bool, err error) {
+	detail := job.Error
+	if len(job.History) > 0 {
+		detail = job.History[0].Detail
+	}
 	err = l.update(func(tx *bbolt.Tx) error {
 		added = false // the update may run twice
 		was, err := byID(tx, job.ID)
@@ -80,7 +85,7 @@ func (l *Ledger) Add(job Job, seen Seen) (_ Job, added bool, err error) {
 		case errors.Is(err, ErrNotFound):
 			added = true
 			job.History = nil
-			job.enter(Event{State: job.State, Time: time.Now(), Detail: job.Error})
+			job.enter(Event{State: job.State, Time: time.Now(), Detail: detail})
 			if err := insert(tx, &job); err != nil {
 				return err
 			}
@@ -88,7 +93,7 @@ func (l *Ledger) Add(job Job, seen Seen) (_ Job, added bool, err error) {
 			return err
 		case was.State == Gone:
 			added = true
-			e := Event{State: job.State, Time: time.Now(), Detail: "the file is back"}
+			e := Event{State: job.State, Time: time.Now(), Detail: cmp.Or(detail, "the file is back")}
 			if err := step(tx, &was, e, func(j *Job) { j.Error = job.Error }); err != nil {
 				return err
 			}
@@ -139,8 +144,17 @@ func see(tx *bbolt.Tx, job Job, seen Seen) error {
 
 // Unsee forgets how a file looked when it was last seen, so that it is taken anew at the next look.
 func (l *Ledger) Unsee(folder, path string) error {
+	key := pathKey(folder, path)
+	var unseen bool
+	if err := l.view(func(tx *bbolt.Tx) error {
+		_, seen, ok := seenFrom(tx.Bucket(bPaths).Get(key))
+		unseen = !ok || seen.Size == -1
+		return nil
+	}); err != nil || unseen {
+		return err
+	}
 	return l.update(func(tx *bbolt.Tx) error {
-		paths, key := tx.Bucket(bPaths), pathKey(folder, path)
+		paths := tx.Bucket(bPaths)
 		seq, seen, ok := seenFrom(paths.Get(key))
 		if !ok {
 			return nil

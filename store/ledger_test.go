@@ -52,6 +52,32 @@ func walk(t *testing.T, l *store.Ledger, id string, states ...store.State) store
 	return job
 }
 
+func TestUnseeOfAnUnseenFileWritesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ledger.db")
+	l, err := store.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	job := add(t, l, newJob("a.jpg", sha))
+	written := func(paths ...string) bool {
+		before, _ := os.ReadFile(file)
+		for _, path := range paths {
+			if err := l.Unsee(job.Folder, path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after, _ := os.ReadFile(file)
+		return !slices.Equal(before, after)
+	}
+	if !written(job.Path) || l.Known(job.Folder, job.Path, job.Size, time.Unix(1e9, 0)) {
+		t.Error("a file that was seen is not forgotten")
+	}
+	if written(job.Path, "never seen.jpg") {
+		t.Error("it was written though nothing changed")
+	}
+}
+
 func TestAJobKeepsEverythingAcrossAReopen(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ledger.db")
 	l, err := store.Open(file)

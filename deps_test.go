@@ -59,7 +59,7 @@ var rooms = map[string]map[string]string{
 		"store":       "the ledger is the queue",
 		"watcher":     "says which files are ready",
 		"config":      "what to do with each folder",
-		"private":     "through autoretouch",
+		"private":     "what is remembered of shares is replaced whole or not at all",
 	},
 	"autoretouch": { // knows no folders and no ledger, so that it is a client for anyone
 		"private": "the login's file is for its owner alone",

@@ -3,12 +3,13 @@ package agent
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"hotfolder/private"
 )
 
 // mounts remembers, across restarts, below which mount point each folder lay, so that a bare mount point is known for one. It
@@ -64,8 +65,5 @@ func (m *mounts) saveLocked() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(m.file+".tmp", data, 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", m.file, err)
-	}
-	return os.Rename(m.file+".tmp", m.file)
+	return private.WriteFile(m.file, data)
 }

@@ -77,6 +77,7 @@ type folder struct {
 	output   gate // writing there
 	offline  atomic.Bool
 	notice   atomic.Pointer[string] // what people should know of the input though nothing is wrong
+	oversize atomic.Int64           // pictures found since the start that the API scales down, where people are to be told
 	out      *watcher.Root
 	left     leftovers
 }

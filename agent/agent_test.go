@@ -89,6 +89,30 @@ func TestAResultThatSomebodyEditedIsNotReplaced(t *testing.T) {
 	})
 }
 
+// With versions: keep each re-shoot has its result beside the older ones, across a restart and whatever happened to those.
+func TestVersionsAreKept(t *testing.T) {
+	in(t, studio{folder: "versions: keep\non_conflict: overwrite"}, func(w *world) {
+		w.drop("IMG.jpg", picture(1))
+		w.settle(1, store.Delivered)
+		first := w.outputs()["IMG.png"]
+		w.drop("IMG.jpg", picture(2))
+		w.settle(2, store.Delivered)
+		w.drop("IMG.png", pngPicture(9)) // another file
+		w.settle(3, store.Delivered)
+		w.restart()
+		if err := os.Remove(filepath.Join(w.dir, "out/IMG_v2.png")); err != nil {
+			t.Fatal(err)
+		}
+		w.drop("IMG.jpg", picture(3))
+		w.settle(4, store.Delivered)
+		w.wantOutputs("IMG.png", "IMG_2.png", "IMG_v3.png")
+		if got := w.outputs()["IMG.png"]; got != first {
+			t.Error("the first result is no longer what it was")
+		}
+		w.wantPaid(4)
+	})
+}
+
 func TestOneNameTwoPictures(t *testing.T) {
 	in(t, studio{}, func(w *world) {
 		w.drop("IMG.jpg", picture(1))
@@ -139,6 +163,17 @@ func TestIdenticalPictures(t *testing.T) {
 				w.settle(5, store.Delivered)
 				w.wantPaid(paid)
 				w.wantOutputs("0.png", "1.png", "2.png", "3.png", "4.png")
+				told := 0
+				for job := range w.agent.Jobs(t.Context(), store.Filter{}) {
+					for _, e := range job.History {
+						if strings.Contains(e.Detail, "the same picture as") {
+							told++
+						}
+					}
+				}
+				if reused := 5 - paid; told != reused || strings.Count(w.logged.String(), "the same picture is paid for") != reused {
+					t.Errorf("%d histories tell of the reuse, want %d; or the log does not", told, reused)
+				}
 			})
 		})
 	}
@@ -181,6 +216,35 @@ func TestBadInput(t *testing.T) {
 		w.settle(len(reasons)-1, store.Failed)
 		w.settle(len(names)+2, store.Delivered)
 	})
+}
+
+// A picture that the API scales down is told of, or fails before it is paid for, or is as any other.
+func TestOversize(t *testing.T) {
+	wide := blank(4097, 8)
+	for mode, want := range map[string]struct {
+		paid         int
+		told, notice bool
+	}{"warn": {2, true, true}, "fail": {1, true, false}, "process": {2, false, false}} {
+		t.Run(mode, func(t *testing.T) {
+			in(t, studio{folder: "oversize: " + mode}, func(w *world) {
+				w.drop("wide.png", wide)
+				w.drop("just right.png", blank(4096, 8))
+				w.settle(want.paid, store.Delivered)
+				w.settle(2-want.paid, store.Failed)
+				w.wantPaid(want.paid)
+				if job := w.job("wide.png"); strings.Contains(job.History[0].Detail, "4097 × 8 pixels") != want.told {
+					t.Errorf("its history begins with %q", job.History[0].Detail)
+				}
+				if job := w.job("just right.png"); job.History[0].Detail != "" {
+					t.Errorf("of the other is said %q", job.History[0].Detail)
+				}
+				s, err := w.agent.Status(t.Context())
+				if err != nil || strings.Contains(s.Folders[0].Notice, "4096 × 4096 pixels, so that AutoRetouch scales them down: 1 ") != want.notice {
+					t.Errorf("the folder's notice is %q (%v)", s.Folders[0].Notice, err)
+				}
+			})
+		})
+	}
 }
 
 func TestInputThatVanishesBeforeItIsUploaded(t *testing.T) {

@@ -26,7 +26,7 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 		return err
 	}
 	if at == occupied {
-		return a.delivered(ctx, f, job, "not written: something else has the name "+f.resultName(job, 1), "")
+		return a.delivered(ctx, f, job, "not written: something else has the name "+f.resultName(job, firstChoice), "")
 	}
 	final := f.outputPath(job.Output)
 	if at == present {
@@ -194,6 +194,7 @@ const (
 	vacant      place = iota
 	present           // this very result
 	replaceable       // something that the result replaces
+	earlier           // the result of another version of the file, which stays
 	occupied          // something that stays, and no other name is to be tried
 )
 
@@ -219,34 +220,42 @@ const mostNames = 100_000
 
 // claimNext reserves the first name that is free, or that may be replaced.
 func (a *Agent) claimNext(ctx context.Context, f *folder, job store.Job) (store.Job, place, error) {
-	for n := 1; n < mostNames && ctx.Err() == nil; n++ {
-		name := f.resultName(job, n)
+	c := firstChoice
+	for tries := 0; tries < mostNames && ctx.Err() == nil; tries++ {
+		name := f.resultName(job, c)
 		at, err := a.lookAtName(ctx, f, job, name)
-		if err != nil {
+		switch {
+		case err != nil:
 			return job, at, err
-		}
-		if at == occupied {
-			if f.OnConflict == config.Skip {
-				return job, occupied, nil
-			}
+		case at == earlier:
+			c = c.nextVersion()
+			continue
+		case at == occupied && f.OnConflict == config.Skip:
+			return job, occupied, nil
+		case at == occupied:
+			c = c.next()
 			continue
 		}
 		claimed, err := a.note(job.ID, func(j *store.Job) { j.Output = name })
-		if errors.Is(err, store.ErrTaken) {
-			continue
+		if !errors.Is(err, store.ErrTaken) {
+			return claimed, at, err
 		}
-		return claimed, at, err
+		c = c.next()
 	}
-	return job, occupied, &outputError{fmt.Errorf("no free name like %s", f.resultName(job, 1))}
+	return job, occupied, &outputError{fmt.Errorf("no free name like %s", f.resultName(job, firstChoice))}
 }
 
 // lookAtName tells what a result would meet under a name. Of what is there, an older result of the same file is replaced if it is
-// still as it was delivered; anything else only where the folder says overwrite, and never the result of another file.
+// still as it was delivered, unless the folder keeps versions; anything else only where the folder says overwrite, and never the
+// result of another file.
 func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name string) (place, error) {
 	owner, err := a.Ledger.OwnerOf(f.Name, name)
 	owned := err == nil
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return vacant, asLedger(err)
+	}
+	if owned && owner.Path == job.Path && owner.ID != job.ID && f.Versions == config.VersionsKeep {
+		return earlier, nil
 	}
 	if owned && (owner.Path != job.Path || owner.State != store.Delivered && owner.ID != job.ID) {
 		return occupied, nil

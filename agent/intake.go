@@ -12,12 +12,16 @@ import (
 	"path/filepath"
 	"time"
 
+	"hotfolder/config"
 	"hotfolder/store"
 	"hotfolder/watcher"
 )
 
-// maxSide is the largest width and height that the API takes (API.md, Images).
-const maxSide = 10000
+// The largest width and height that the API takes, and that it does not scale down (API.md, Images).
+const (
+	maxSide  = 10000
+	keptSide = 4096
+)
 
 func (a *Agent) watchOptions(f *folder) watcher.Options {
 	return watcher.Options{
@@ -72,6 +76,7 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 	if err != nil {
 		return err
 	}
+	told := job.History // what people are to be told of it
 	job, added, err := a.rows.Add(job, seen)
 	if err != nil {
 		a.ledgerTrouble(err)
@@ -85,7 +90,12 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 		log.Error("failed", "why", job.Error)
 		a.leaveAside(f, job)
 	case added:
-		log.Info("found", "size", job.Size)
+		if len(told) > 0 {
+			f.oversize.Add(1)
+			log.Warn("found", "size", job.Size, "notice", told[0].Detail)
+		} else {
+			log.Info("found", "size", job.Size)
+		}
 		a.wake(store.Queued)
 	case job.State == store.Failed && f.Failed != "": // it was put aside, and a person moved it back
 		return a.takeBack(f, job)
@@ -138,14 +148,19 @@ func look(ctx context.Context, f *folder, file watcher.File) (store.Job, store.S
 	}
 	job.ID = store.NewID(f.Name, file.Path, job.SHA256)
 	job.ContentType = picture.Type
-	if job.Error = refusal(picture, file.Size); job.Error != "" {
+	if job.Error = f.refusal(picture, file.Size); job.Error != "" {
 		job.State = store.Failed
+	} else if f.Oversize == config.OversizeWarn && isOversize(picture) {
+		job.History = []store.Event{{State: store.Queued, Detail: fmt.Sprintf("the picture is %d × %d pixels: AutoRetouch scales it down to fit %d × %d",
+			picture.Width, picture.Height, keptSide, keptSide)}}
 	}
 	return job, seen, nil
 }
 
-// refusal says why a picture need not be sent: the API would refuse it.
-func refusal(p watcher.Picture, size int64) string {
+func isOversize(p watcher.Picture) bool { return p.Width > keptSide || p.Height > keptSide }
+
+// refusal says why a picture need not be sent: the API would refuse it, or the folder does.
+func (f *folder) refusal(p watcher.Picture, size int64) string {
 	switch {
 	case size == 0:
 		return "the file is empty: copy it again"
@@ -155,6 +170,9 @@ func refusal(p watcher.Picture, size int64) string {
 		return p.Problem + "; copy it again"
 	case p.Width > maxSide || p.Height > maxSide:
 		return fmt.Sprintf("the picture is %d × %d pixels, AutoRetouch takes at most %d × %d: make it smaller", p.Width, p.Height, maxSide, maxSide)
+	case f.Oversize == config.OversizeFail && isOversize(p):
+		return fmt.Sprintf("the picture is %d × %d pixels, and AutoRetouch scales down what is above %d × %d: make it smaller, or set oversize: warn for the folder",
+			p.Width, p.Height, keptSide, keptSide)
 	}
 	return ""
 }

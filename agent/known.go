@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hotfolder/autoretouch"
+	"hotfolder/config"
 	"hotfolder/store"
 	"hotfolder/watcher"
 )
@@ -263,8 +264,8 @@ func (a *Agent) adopt(ctx context.Context, f *folder, job store.Job, execution, 
 
 // adoptResult has the result delivered, to the name under which it lies there already if it does.
 func (a *Agent) adoptResult(ctx context.Context, f *folder, job store.Job, e autoretouch.Execution, how string, take func(*store.Job)) error {
-	for n := 1; ; n++ {
-		name, next, err := f.findResult(ctx, job, e, n)
+	for c := firstChoice; ; c = c.next() {
+		name, at, err := f.findResult(ctx, job, e, c)
 		if err != nil {
 			return &outputError{err}
 		}
@@ -275,27 +276,32 @@ func (a *Agent) adoptResult(ctx context.Context, f *folder, job store.Job, e aut
 		if !errors.Is(err, store.ErrTaken) {
 			return err
 		}
-		n = next
+		c = at
 	}
 }
 
-// findResult looks for the execution's result in the hot folder's output, under the names that the job's would get, from the n-th on.
-// It returns the name, "" when it is not there, and which one it is.
-func (f *folder) findResult(ctx context.Context, job store.Job, e autoretouch.Execution, n int) (name string, at int, err error) {
+// findResult looks for the execution's result in the hot folder's output, under the names that the job's would get, from a choice
+// on. It returns the name, "" when it is not there, and which one it is.
+func (f *folder) findResult(ctx context.Context, job store.Job, e autoretouch.Execution, c choice) (name string, at choice, err error) {
 	job.Result, job.CompletedAt = resultOf(e), e.Finished
-	for ; n < mostNames; n++ {
-		name := f.resultName(job, n)
+	for range mostNames {
+		name := f.resultName(job, c)
 		sum, err := sumOf(ctx, f.outputPath(name))
+		missing := errors.Is(err, fs.ErrNotExist)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return "", n, nil
+		case missing && f.Versions == config.VersionsKeep && (c.version == 1 || c.n > 1):
+			c = c.nextVersion()
+		case missing:
+			return "", c, nil
 		case err != nil:
-			return "", n, err
+			return "", c, err
 		case sum == e.ResultHash:
-			return name, n, nil
+			return name, c, nil
+		default:
+			c = c.next()
 		}
 	}
-	return "", n, nil
+	return "", c, nil
 }
 
 func resultOf(e autoretouch.Execution) store.Result {

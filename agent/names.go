@@ -16,13 +16,33 @@ import (
 // maxName is how many bytes a file name may have on the usual file systems.
 const maxName = 255
 
-// resultName is the n-th choice (from 1) of a job's name in the hot folder's output, with slashes. What comes from the API is
-// used only in pieces that can't be a path.
-func (f *folder) resultName(job store.Job, n int) string {
-	return f.resultNameOn(runtime.GOOS == "windows", job, n)
+// choice is one of the names that a result may get: of a version of the file, the n-th that is tried. Both count from 1.
+type choice struct{ version, n int }
+
+var firstChoice = choice{1, 1}
+
+func (c choice) next() choice { return choice{c.version, c.n + 1} }
+
+func (c choice) nextVersion() choice { return choice{c.version + 1, 1} }
+
+// suffix is what the name has before its extension: _v2 for a second version, _2 for a second choice.
+func (c choice) suffix() (s string) {
+	if c.version > 1 {
+		s = "_v" + strconv.Itoa(c.version)
+	}
+	if c.n > 1 {
+		s += "_" + strconv.Itoa(c.n)
+	}
+	return s
 }
 
-func (f *folder) resultNameOn(windows bool, job store.Job, n int) string {
+// resultName is a choice of a job's name in the hot folder's output, with slashes. What comes from the API is used only in
+// pieces that can't be a path.
+func (f *folder) resultName(job store.Job, c choice) string {
+	return f.resultNameOn(runtime.GOOS == "windows", job, c)
+}
+
+func (f *folder) resultNameOn(windows bool, job store.Job, c choice) string {
 	name, ext := splitExt(path.Base(job.Path))
 	resultName, _ := splitExt(base(job.Result.Name))
 	when := job.CompletedAt.Local()
@@ -34,9 +54,7 @@ func (f *folder) resultNameOn(windows bool, job store.Job, n int) string {
 		"{name}", name, "{ext}", resultExt(job.Result, ext), "{result}", cmp.Or(resultName, name), "{hash8}", job.SHA256[:min(8, len(job.SHA256))],
 		"{date}", when.Format("2006-01-02"), "{time}", when.Format("150405"), "{folder}", f.Name,
 	).Replace(stem)
-	if n > 1 {
-		end = "_" + strconv.Itoa(n) + end
-	}
+	end = c.suffix() + end
 	dir, stem := path.Split(stem)
 	return path.Join(safeDir(windows, path.Dir(job.Path)+"/"+dir), safeNameOn(windows, stem, end))
 }

@@ -31,7 +31,7 @@ func FuzzResultName(f *testing.F) {
 		}
 		hot := &folder{Folder: config.Folder{Name: "packshots", OutputName: templates[int(template)%len(templates)]}}
 		job := store.Job{Path: input, SHA256: strings.Repeat("0f", 32), Result: store.Result{Name: result, ContentType: contentType}}
-		n := int(choice) + 1
+		n := choiceOf(choice)
 		for _, windows := range []bool{false, true} {
 			name := hot.resultNameOn(windows, job, n)
 			for _, part := range strings.Split(name, "/") {
@@ -45,12 +45,14 @@ func FuzzResultName(f *testing.F) {
 			if depth := strings.Count(input, "/") + strings.Count(hot.OutputName, "/"); strings.Count(name, "/") != depth {
 				t.Errorf("%q of %q is not %d folders deep", name, input, depth)
 			}
-			if next := hot.resultNameOn(windows, job, n+1); next == name {
-				t.Errorf("choices %d and %d are both %q", n, n+1, name)
+			if next := hot.resultNameOn(windows, job, n.next()); next == name {
+				t.Errorf("choices %v and %v are both %q", n, n.next(), name)
 			}
 		}
 	})
 }
+
+func choiceOf(b uint8) choice { return choice{version: 1 + int(b>>4), n: 1 + int(b&15)} }
 
 // couldBeFound tells whether the watcher could have found a file so called.
 func couldBeFound(name string) bool {

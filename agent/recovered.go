@@ -172,10 +172,10 @@ func (r *recovery) noExecution(job string) {
 // job's.
 func (r *recovery) enter(ctx context.Context, o *original, e autoretouch.Execution) error {
 	job := o.job(e)
-	for n, name := 1, ""; ; n++ {
+	for c, name := firstChoice, ""; ; c = c.next() {
 		if isDone(e) {
 			var err error
-			if name, n, err = o.f.findResult(ctx, job, e, n); err != nil {
+			if name, c, err = o.f.findResult(ctx, job, e, c); err != nil {
 				return fmt.Errorf("the output folder of %s: %s", o.f.Name, reason(err))
 			}
 		}

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -29,9 +31,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		f.Progress = &progress
 		f.PerHour = a.folders[i].rate.last(time.Now(), 60)
 		s.Agent.PerHour += f.PerHour
-		if notice := a.folders[i].notice.Load(); notice != nil {
-			f.Notice = *notice
-		}
+		f.Notice = a.folders[i].notices()
 		for _, t := range s.Troubles {
 			if t.Folder == f.Name && f.Problem == "" {
 				f.State, f.Problem = string(t.Severity), t.Text+": "+t.Mend
@@ -39,6 +39,18 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		}
 	}
 	return s, nil
+}
+
+// notices is what people should know of a hot folder though nothing is wrong.
+func (f *folder) notices() string {
+	var all []string
+	if input := f.notice.Load(); input != nil && *input != "" {
+		all = append(all, *input)
+	}
+	if n := f.oversize.Load(); n > 0 {
+		all = append(all, fmt.Sprintf("larger than 4096 × 4096 pixels, so that AutoRetouch scales them down: %d since the start", n))
+	}
+	return strings.Join(all, "; ")
 }
 
 // PageOff says that the local page can't be served as the configuration wants it; mend is "" for a port that is taken.

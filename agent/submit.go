@@ -222,6 +222,9 @@ func (a *Agent) reuse(f *folder, job store.Job, flow price) (done bool, err erro
 		_, err = a.step(job.ID, store.Downloading, "the same picture as "+twin.Path+", which is paid for", func(j *store.Job) {
 			j.Execution, j.Workflow, j.Version, j.Result = twin.Execution, twin.Workflow, twin.Version, twin.Result
 		})
+		if err == nil {
+			f.log.Info("the same picture is paid for, its result is used", "file", job.Path, "job", job.ID, "same", twin.Path)
+		}
 		return true, err
 	case waits:
 		return false, errLater

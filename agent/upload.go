@@ -82,7 +82,7 @@ func (a *Agent) lookAgain(f *folder, job store.Job) error {
 	if err != nil {
 		return &inputError{fmt.Errorf("read the picture: %w", err)}
 	}
-	if why := refusal(picture, job.Size); why != "" {
+	if why := f.refusal(picture, job.Size); why != "" {
 		a.fail(f, job, why)
 		return errGivenUp
 	}

@@ -376,6 +376,15 @@ func pngPicture(n int) []byte {
 	return b.Bytes()
 }
 
+// blank is a PNG of that size.
+func blank(width, height int) []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, width, height))); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
 func pixels(n int) image.Image {
 	img := image.NewRGBA(image.Rect(0, 0, 48, 32))
 	for i := range 24 {

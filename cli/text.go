@@ -52,6 +52,11 @@ func (p *textPrinter) status(s agent.Status) error {
 	for _, t := range s.Troubles {
 		fmt.Fprintf(&b, "\n%s %s\n        mend: %s\n", p.level(string(t.Severity)), visible(troubleText(t)), visible(t.Mend))
 	}
+	for _, f := range s.Folders {
+		if f.Notice != "" {
+			fmt.Fprintf(&b, "\n%s %s: %s\n", p.level("note"), visible(f.Name), visible(f.Notice))
+		}
+	}
 	if n := s.Counts[store.Failed]; n > 0 {
 		fmt.Fprintf(&b, "\n%s failed: 'hotfolder jobs --state failed' says why, 'hotfolder retry' takes them up again\n", plural(n, "job"))
 	}

@@ -160,6 +160,17 @@ func readLock(path string) (lock, error) {
 	return l, nil
 }
 
+// ClaimedBy returns an ErrClaimed if another agent than the one whose data folder is owner seems to work on the folder dir: as far
+// as a single look can tell, by the lock's time.
+func ClaimedBy(dir, owner string) error {
+	mine := NewClaim(dir, owner)
+	found, err := readLock(mine.path)
+	if err != nil || time.Since(found.touched) > claimStale || found.Host == mine.mine.Host && (found.Owner == owner || !alive(found.PID)) {
+		return nil
+	}
+	return found.err()
+}
+
 // Release gives the folder up.
 func (c *Claim) Release() {
 	if found, err := readLock(c.path); err == nil && found.Token == c.mine.Token {

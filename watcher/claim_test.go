@@ -196,3 +196,35 @@ func TestTakeOverRace(t *testing.T) {
 		})
 	}
 }
+
+func TestClaimedBy(t *testing.T) {
+	dir := t.TempDir()
+	host, _ := os.Hostname()
+	for name, test := range map[string]struct {
+		lock string
+		age  time.Duration
+		want bool
+	}{
+		"nobody":        {"", 0, false},
+		"its own":       {fmt.Sprintf(`{"host":%q,"pid":1,"owner":"/data","token":"x"}`, host), 0, false},
+		"another":       {fmt.Sprintf(`{"host":%q,"pid":%d,"owner":"/other","token":"x"}`, host, os.Getpid()), 0, true},
+		"another, dead": {fmt.Sprintf(`{"host":%q,"pid":999999999,"owner":"/other","token":"x"}`, host), 0, false},
+		"elsewhere":     {`{"host":"studio-2","pid":999999999,"owner":"/data","token":"x"}`, time.Minute, true},
+		"long ago":      {`{"host":"studio-2","pid":1,"owner":"/data","token":"x"}`, time.Hour, false},
+	} {
+		file := filepath.Join(dir, ".hotfolder-lock")
+		_ = os.Remove(file)
+		if test.lock != "" {
+			if err := os.WriteFile(file, []byte(test.lock), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			then := time.Now().Add(-test.age)
+			if err := os.Chtimes(file, then, then); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := watcher.ClaimedBy(dir, "/data"); errors.Is(err, watcher.ErrClaimed) != test.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -78,10 +78,18 @@ func (w *owner) period() time.Duration {
 	switch {
 	case w.o.Once:
 		return 0
-	case (w.events == nil || w.hearing.missing() != "") && (w.o.Rescan == 0 || w.o.Rescan > blindRescan):
-		return blindRescan
+	case w.events == nil || w.hearing.missing() != "":
+		return blindly(w.o.Rescan)
 	}
 	return w.o.Rescan
+}
+
+// blindly is how often a folder is looked through without events.
+func blindly(rescan time.Duration) time.Duration {
+	if rescan == 0 || rescan > blindRescan {
+		return blindRescan
+	}
+	return rescan
 }
 
 // walkSoon has the root walked, but not without a pause after the last walk.

@@ -47,3 +47,9 @@ func (h *hearing) advice(every time.Duration) string {
 	}
 	return ""
 }
+
+// Advice says how the files of a folder will be found if it is on a network share; "": it is not, as far as can be told.
+func Advice(dir string, rescan time.Duration) string {
+	h := hearing{network: Network(dir)}
+	return h.advice(blindly(rescan))
+}

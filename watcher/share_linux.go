@@ -11,8 +11,8 @@ var networkFileSystems = map[uint32]string{
 	0x786f4256: "vboxsf", 0xbacbacbc: "vmhgfs",
 }
 
-// networkOf is the kind of network file system that a folder is on; "": none, as far as can be told.
-func networkOf(dir string) string {
+// Network is the kind of network file system that a folder is on; "": none, as far as can be told.
+func Network(dir string) string {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return ""

@@ -2,5 +2,5 @@
 
 package watcher
 
-// networkOf need not be known where there are no events.
-func networkOf(string) string { return "" }
+// Network is the kind of network file system that a folder is on; "": here always, where there are no events that would be missing.
+func Network(string) string { return "" }

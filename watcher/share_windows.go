@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// networkOf is "smb" for a folder on a network drive or under a UNC path, otherwise "". Servers other than Windows often do not
+// Network is "smb" for a folder on a network drive or under a UNC path, otherwise "". Servers other than Windows often do not
 // tell of changes.
-func networkOf(dir string) string {
+func Network(dir string) string {
 	volume := filepath.VolumeName(dir)
 	if len(volume) > 2 { // a UNC path
 		return "smb"

@@ -126,7 +126,7 @@ func New(o Options) (*Folder, error) {
 		o.State = func(State) {}
 	}
 	f := &Folder{o: o, root: filepath.Clean(o.Root), include: include, exclude: exclude, look: make(chan struct{}, 1),
-		network: networkOf, wall: time.Now}
+		network: Network, wall: time.Now}
 	f.identity = NewRoot(f.root, o.Mount)
 	if o.Owner != "" {
 		f.claim = NewClaim(f.root, o.Owner)

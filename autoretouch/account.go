@@ -50,6 +50,25 @@ func (c *Client) Workflow(ctx context.Context, id string) (Workflow, error) {
 	return workflowOf(o), err
 }
 
+// Reach finds out, without a login, whether the API answers. Skew is known after it.
+func (c *Client) Reach(ctx context.Context) error {
+	r := request{op: "reach the API", method: http.MethodGet, path: "/health", refused: Config}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, noAnswer(c.timeout))
+	defer cancel()
+	resp, err := c.send(ctx, r, "")
+	if err != nil && status(err)/100 == 4 { // it is there
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer drain(resp.Body)
+	if isPage(resp) {
+		return r.unreadable("the API's")
+	}
+	return nil
+}
+
 // Balance is the organization's credits; 1 credit is about 1 euro cent.
 func (c *Client) Balance(ctx context.Context) (int, error) {
 	r := request{op: "get balance", method: http.MethodGet, path: "/v1/organization/balance", refused: Config, missing: Config}

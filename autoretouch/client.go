@@ -212,7 +212,9 @@ func (c *Client) newRequest(ctx context.Context, r request, token string) (*http
 			return nil, err
 		}
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	req.Header.Set("User-Agent", c.userAgent)
 	return req, nil
 }

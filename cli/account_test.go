@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -76,76 +74,6 @@ func TestLoginShowsTheCode(t *testing.T) {
 	if code := <-ended; code != 1 || !strings.Contains(stdout.String(), w.url+"/activate?user_code=") || stderr.String() != "hotfolder: interrupted\n" {
 		t.Errorf("exit %d, %s%s", code, stdout.String(), stderr.String())
 	}
-}
-
-// A ledger that opens may still be damaged in a row that nobody has met: check reads them all.
-func TestCheckReadsTheWholeLedger(t *testing.T) {
-	w := newWorld(t)
-	w.login()
-	w.drop("packshots/first.jpg", "packshots/second.jpg", "packshots/third.jpg")
-	w.want(0, `3 delivered`, `(?s).*`, "run", "--once")
-	w.want(0, `ok      ledger .*ledger.db is whole`, ``, "check")
-	ledger := w.path("data/ledger.db")
-	data, err := os.ReadFile(ledger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	damaged := bytes.ReplaceAll(data, []byte("first.jpg"), []byte("f1rst.jpg"))
-	if bytes.Equal(data, damaged) {
-		t.Fatal("the ledger does not hold the name in plain bytes: damage it in another way")
-	}
-	if err := os.WriteFile(ledger, damaged, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w.want(1, `(?m)^error   .*damaged`, `hotfolder: check found 1 error, named above\n`, "check")
-}
-
-func TestCheck(t *testing.T) {
-	w := newWorld(t)
-	w.want(3, `(?m)^error   login: not logged in\n        mend: run 'hotfolder login'$`, `hotfolder: check found 1 error, named above\n`, "check")
-	w.login()
-	w.want(0, `(?s)^ok      configuration .*ok      no ledger yet.*ok      login .*ok      organization Sandbox Studio\n`+
-		`ok      balance 1000 credits\nok      packshots: workflow Packshot white, 10 credits a picture\n.*packshots: input .*website: output`, ``, "check")
-	stop := w.start()
-	w.want(0, `ok      ledger in use by the running agent \(process id \d+\)`, ``, "check")
-	stop()
-	w.want(0, `ok      ledger .*ledger.db`, ``, "check")
-
-	w.box.SetCredits(0)
-	if err := os.Remove(w.path("in/packshots")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(w.path("out/website")); err != nil {
-		t.Fatal(err)
-	}
-	w.configure(strings.Replace(studioConfig, "%[4]s", "no-such-workflow", 1) + "# %[4]s\n")
-	got := w.run("check", "--json")
-	var doc struct{ Checks []finding }
-	if err := json.Unmarshal([]byte(got.stdout), &doc); err != nil || got.code != 2 || got.stderr != "hotfolder: check found 3 errors, named above\n" {
-		t.Errorf("exit %d, %v: %s%s", got.code, err, got.stdout, got.stderr)
-	}
-	var levels []string
-	for _, f := range doc.Checks {
-		if f.Level != levelOK {
-			levels = append(levels, f.Level+" "+f.What)
-			if f.Mend == "" {
-				t.Errorf("no mend for %s", f.What)
-			}
-		}
-	}
-	wantIn := []string{"warning the account is out of credits", "error website: there is no workflow no-such-workflow",
-		"error packshots: input " + w.path("in/packshots") + " is not there", "error website: output " + w.path("out/website") + " is not there"}
-	for _, want := range wantIn {
-		if !strings.Contains(strings.Join(levels, "\n"), want) {
-			t.Errorf("%q is missing in %q", want, levels)
-		}
-	}
-	if left := filesIn(t, w.dir); strings.Contains(strings.Join(left, " "), "hotfolder-check") {
-		t.Errorf("left behind: %v", left)
-	}
-
-	write(t, w.file, []byte("polling: {min: soon}\n"))
-	w.want(2, `^error   .*hotfolder.yaml:1:16: .*\n$`, `hotfolder: check found 1 error, named above\n`, "check")
 }
 
 func TestSandboxCommand(t *testing.T) {

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"hotfolder/autoretouch"
+	"hotfolder/agent"
 	"hotfolder/config"
 	"hotfolder/control"
 	"hotfolder/store"
@@ -20,19 +19,28 @@ func (a *app) check() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether everything is in place, and what mends it",
-		Long: `Check looks at the configuration, the data folder, the login, the workflows and the folders with their rights and disks. It
-writes, renames and deletes a hidden file in each folder that the agent writes to; nothing is spent.`,
+		Long: `Check looks at the configuration, the data folder, the ledger, the login, the account, the workflows, and the folders with their
+rights, disks, clocks and shares. It writes, renames and deletes a hidden file in each folder that the agent writes to; nothing is
+spent. It ends with code 0 if there are at most warnings.`,
 		Example: "  hotfolder check\n  hotfolder check --json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			k := &checker{printer: a.printer(asJSON)}
+			k := &checker{printer: a.printer(asJSON), command: a.command}
 			cfg, err := a.config()
 			if err != nil {
 				k.configError(err)
+				k.skip("all else", "mend the configuration first")
 			} else {
 				k.all(c.Context(), cfg)
 			}
-			return errors.Join(k.err, k.printer.end(), k.verdict())
+			if err := c.Context().Err(); err != nil {
+				return err
+			}
+			err = errors.Join(k.err, k.printer.end(), k.verdict())
+			if err == nil && !asJSON {
+				_, err = fmt.Fprintln(a.out, k.conclusion())
+			}
+			return err
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -56,8 +64,12 @@ type finding struct {
 // checker looks at one thing after the other and tells at once what it found.
 type checker struct {
 	printer printer
-	err     error // of printing, the first
-	codes   []int // of the errors found
+	command func(string) string // see app.command
+
+	err      error // of printing, the first
+	codes    []int // of the errors found
+	warnings int
+	running  bool // an agent runs
 }
 
 func (k *checker) ok(format string, args ...any) {
@@ -65,6 +77,7 @@ func (k *checker) ok(format string, args ...any) {
 }
 
 func (k *checker) warn(mend, format string, args ...any) {
+	k.warnings++
 	k.tell(finding{levelWarning, fmt.Sprintf(format, args...), mend})
 }
 
@@ -72,6 +85,9 @@ func (k *checker) fail(code int, mend, format string, args ...any) {
 	k.codes = append(k.codes, code)
 	k.tell(finding{levelError, fmt.Sprintf(format, args...), mend})
 }
+
+// skip says what could not be looked at, and what to do first.
+func (k *checker) skip(what, first string) { k.warn(first, "not checked: %s", what) }
 
 func (k *checker) tell(f finding) {
 	if err := k.printer.finding(f); k.err == nil {
@@ -89,6 +105,18 @@ func (k *checker) verdict() error {
 	return nil
 }
 
+// conclusion is said when there is no error.
+func (k *checker) conclusion() string {
+	text := "Everything is in place."
+	if k.warnings > 0 {
+		text = fmt.Sprintf("It can run, with %s, named above.", plural(k.warnings, "warning"))
+	}
+	if !k.running {
+		text += " Next: " + k.command("run")
+	}
+	return "\n" + text
+}
+
 func (k *checker) all(ctx context.Context, c *config.Config) {
 	k.ok("configuration %s", c.File)
 	for _, err := range []error{c.RequireFolders(), c.RequireOrganization()} {
@@ -96,11 +124,17 @@ func (k *checker) all(ctx context.Context, c *config.Config) {
 			k.configError(err)
 		}
 	}
-	k.dataDir(c)
-	k.ledger(ctx, c)
+	k.running = k.agent(ctx, c)
+	if k.dataDir(c) {
+		k.ledger(ctx, c)
+	} else {
+		k.skip("ledger", "mend data_dir first")
+	}
 	k.account(ctx, c)
 	for _, f := range c.Folders {
-		k.folder(f)
+		if ctx.Err() == nil {
+			k.folder(f, c.DataDir)
+		}
 	}
 	k.watches(ctx, c.Folders)
 }
@@ -108,102 +142,68 @@ func (k *checker) all(ctx context.Context, c *config.Config) {
 func (k *checker) configError(err error) {
 	problems, ok := errors.AsType[config.Errors](err)
 	if !ok {
-		k.fail(exitUsage, "", "configuration: %v", err)
+		k.fail(exitUsage, "", "configuration: %s", plain(err))
 	}
 	for _, p := range problems {
 		k.fail(exitUsage, "", "%s", config.Errors{p}.Error())
 	}
 }
 
-func (k *checker) ledger(ctx context.Context, c *config.Config) {
+// agent tells whether an agent runs with this configuration, and what it says is wrong.
+func (k *checker) agent(ctx context.Context, c *config.Config) (runs bool) {
 	client, err := control.Dial(ctx, c.DataDir)
-	if err == nil {
-		k.ok("ledger in use by the running agent (process id %d)", client.PID())
-		client.Close()
-		return
+	switch {
+	case errors.Is(err, control.ErrNotRunning):
+		k.ok("no agent runs")
+		return false
+	case err != nil:
+		k.fail(exitUnreachable, mendOf(err), "%s", plain(err))
+		return true
 	}
-	if !errors.Is(err, control.ErrNotRunning) {
-		k.fail(exitUnreachable, mendOf(err), "%v", err)
-		return
-	}
-	if !store.Exists(ledgerFile(c)) {
-		k.ok("no ledger yet; the agent makes it at its first start")
-		return
-	}
-	ledger, err := store.OpenReadOnly(ledgerFile(c))
+	defer client.Close()
+	k.ok("the agent runs (process id %d)", client.PID())
+	status, err := client.Status(ctx)
 	if err != nil {
-		k.fail(exitFailed, "", "%v", err)
+		k.fail(exitUnreachable, mendOf(err), "%s", plain(err))
+	}
+	for _, t := range status.Troubles {
+		if t.Severity == agent.Error {
+			k.fail(exitFailed, t.Mend, "the agent says: %s", troubleText(t))
+		} else {
+			k.warn(t.Mend, "the agent says: %s", troubleText(t))
+		}
+	}
+	return true
+}
+
+func (k *checker) ledger(ctx context.Context, c *config.Config) {
+	file := ledgerFile(c)
+	switch {
+	case k.running:
+		k.ok("ledger %s is in use by the agent, which says if something is wrong with it", file)
+		return
+	case !store.Exists(file):
+		k.ok("there is no ledger yet; the agent makes it at its first start")
+		return
+	}
+	ledger, err := store.OpenReadOnly(file)
+	if err != nil {
+		k.fail(exitFailed, ledgerMend(err), "ledger: %s", plain(err))
 		return
 	}
 	if err := ledger.Verify(ctx); err != nil {
-		k.fail(exitFailed, "", "%v", err)
+		k.fail(exitFailed, ledgerMend(err), "ledger: %s", plain(err))
 	} else {
-		k.ok("ledger %s is whole", ledgerFile(c))
+		k.ok("ledger %s is whole", file)
 	}
 	if err := ledger.Close(); err != nil {
-		k.fail(exitFailed, "", "close ledger: %v", err)
+		k.fail(exitFailed, "", "ledger: %s", plain(err))
 	}
 }
 
-// account asks the API, each call for a short while only.
-func (k *checker) account(ctx context.Context, c *config.Config) {
-	hurried := *c
-	hurried.API.Timeout = min(c.API.Timeout, 15*time.Second)
-	api, err := newClient(&hurried)
-	if err != nil {
-		k.fail(exitUsage, "", "%v", err)
-		return
+func ledgerMend(err error) string {
+	if errors.Is(err, store.ErrDamaged) {
+		return "put the newest copy from the folder copies beside it in its place, or run 'hotfolder recover'"
 	}
-	defer api.Close()
-	organizations, err := api.Organizations(ctx)
-	if err != nil {
-		k.fail(exitCode(err), mendOf(err), "login: %s", plain(err))
-		return
-	}
-	k.ok("login at %s", c.API.URL)
-	k.clock(api.Skew())
-	if c.Account.Organization == "" {
-		return
-	}
-	i := slices.IndexFunc(organizations, func(o autoretouch.Organization) bool { return o.ID == c.Account.Organization })
-	if i < 0 {
-		k.fail(exitUsage, "choose one of 'hotfolder organizations'", "the account has no organization %s", c.Account.Organization)
-		return
-	}
-	k.ok("organization %s", organizations[i].Name)
-	k.balance(ctx, api)
-	for _, f := range c.Folders {
-		k.workflow(ctx, api, f)
-	}
-}
-
-func (k *checker) clock(ahead time.Duration) {
-	if ahead.Abs() < time.Minute {
-		k.ok("clock agrees with AutoRetouch's")
-		return
-	}
-	k.warn("set this machine's clock", "this machine's clock is %v off AutoRetouch's", ahead.Abs())
-}
-
-func (k *checker) balance(ctx context.Context, api *autoretouch.Client) {
-	switch credits, err := api.Balance(ctx); {
-	case err != nil:
-		k.fail(exitCode(err), mendOf(err), "balance: %s", plain(err))
-	case credits <= 0:
-		k.warn("buy credits", "the account is out of credits")
-	default:
-		k.ok("balance %d credits", credits)
-	}
-}
-
-func (k *checker) workflow(ctx context.Context, api *autoretouch.Client, f config.Folder) {
-	w, err := api.Workflow(ctx, f.Workflow)
-	switch {
-	case errors.Is(err, autoretouch.ErrNotFound):
-		k.fail(exitUsage, "choose one of 'hotfolder workflows'", "%s: there is no workflow %s", f.Name, f.Workflow)
-	case err != nil:
-		k.fail(exitCode(err), mendOf(err), "%s: workflow: %s", f.Name, plain(err))
-	default:
-		k.ok("%s: workflow %s, %s a picture", f.Name, w.Name, plural(w.ExecutionPrice, "credit"))
-	}
+	return ""
 }

@@ -10,71 +10,149 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"hotfolder/config"
+	"hotfolder/watcher"
 )
 
 const (
 	leastFree = 1 << 30 // bytes on a disk that the agent writes to
 	trialName = ".hotfolder-check-*"
+
+	toConnect = "create it, or connect the share or disk"
 )
 
-func (k *checker) dataDir(c *config.Config) {
-	if k.writable("data_dir", c.DataDir) {
-		k.space("data_dir", c.DataDir)
+func (k *checker) dataDir(c *config.Config) bool {
+	if !k.writable("data_dir", c.DataDir) {
+		return false
 	}
+	if kind := watcher.Network(nearest(c.DataDir)); kind != "" {
+		k.warn("set data_dir to a folder on a disk of this machine", "data_dir %s is on a network share (%s), where the ledger is slow and not safe", c.DataDir, kind)
+	}
+	if user := otherOwner(c.DataDir); user != "" {
+		k.warn("check as that user, too: sudo -u "+user+" "+k.command("check"),
+			"you are root, but data_dir belongs to %s, as whom the service runs: what it may do was tried as root", user)
+	}
+	return true
 }
 
-func (k *checker) folder(f config.Folder) {
-	k.readable(f.Name+": input", f.Input)
+func (k *checker) folder(f config.Folder, dataDir string) {
+	k.input(f, dataDir)
 	if _, err := os.Stat(f.Output); errors.Is(err, fs.ErrNotExist) { // the agent does not make it: its share may be gone
-		k.fail(exitFailed, "create it, or connect the share or disk", "%s: output %s is not there", f.Name, f.Output)
-	} else if k.writable(f.Name+": output", f.Output) {
-		k.space(f.Name+": output", f.Output)
+		k.fail(exitFailed, toConnect, "%s: output %s is not there", f.Name, f.Output)
+	} else {
+		k.writable(f.Name+": output", f.Output)
 	}
 	if f.AfterSuccess != config.Keep || f.Failed != "" {
-		k.writable(f.Name+": input, from which originals are taken", f.Input)
+		k.writable(f.Name+": input, from which originals are taken,", f.Input)
 	}
-	for name, dir := range map[string]string{"processed": f.Processed, "failed": f.Failed} {
-		if dir != "" {
-			k.writable(f.Name+": "+name, dir)
+	for _, dir := range []struct{ name, path string }{{"processed", f.Processed}, {"failed", f.Failed}, {"review", f.ReviewFolder()}} {
+		if dir.path == "" || dir.name == "review" && !isFolder(f.Output) {
+			continue
 		}
+		k.writable(f.Name+": "+dir.name, dir.path)
 	}
 }
 
-func (k *checker) readable(what, dir string) {
-	entries, err := os.Open(dir)
-	if err == nil {
-		_, err = entries.ReadDir(1)
-		entries.Close()
-	}
+// input looks at a folder that is read.
+func (k *checker) input(f config.Folder, dataDir string) {
+	what := f.Name + ": input " + f.Input
+	entries, err := firstEntries(f.Input)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		k.fail(exitFailed, "create it, or connect the share or disk", "%s %s is not there", what, dir)
+		k.fail(exitFailed, toConnect, "%s is not there", what)
+		return
+	case isFile(f.Input):
+		k.fail(exitFailed, "name the folder that it is in", "%s is a file, not a folder", what)
+		return
 	case errors.Is(err, fs.ErrPermission):
-		k.fail(exitFailed, "give the agent the right to read it", "%s %s may not be read", what, dir)
-	case err != nil && !errors.Is(err, io.EOF):
-		k.fail(exitFailed, "", "%s: %v", what, err)
-	default:
-		k.ok("%s %s", what, dir)
+		k.fail(exitFailed, "give the agent's account the right to read it", "%s may not be read", what)
+		return
+	case err != nil:
+		k.fail(exitFailed, toConnect, "%s: %s", f.Name, plain(err))
+		return
 	}
+	k.ok("%s", what)
+	for _, e := range entries {
+		if file := filepath.Join(f.Input, e.Name()); e.Type().IsRegular() && isForbidden(file) {
+			k.warn("give the agent's account the right to read the files, too", "%s: %s may not be read", f.Name, file)
+			break
+		}
+	}
+	if err := watcher.ClaimedBy(f.Input, dataDir); err != nil {
+		k.fail(exitFailed, "stop one of the two, or give each its own folder", "%s: %v", what, err)
+	}
+	if advice := watcher.Advice(f.Input, f.Rescan); advice != "" {
+		k.ok("%s: %s", f.Name, advice)
+	}
+	if runtime.GOOS == "windows" && len(filepath.VolumeName(f.Input)) == 2 && watcher.Network(f.Input) != "" {
+		k.warn(`for a service write \\server\share instead of the drive's letter`, "%s is on a mapped drive, which a service does not see", what)
+	}
+}
+
+// firstEntries reads the beginning of a folder.
+func firstEntries(dir string) ([]fs.DirEntry, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	entries, err := d.ReadDir(100)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return entries, err
+}
+
+func isForbidden(file string) bool {
+	f, err := os.Open(file)
+	if err == nil {
+		f.Close()
+	}
+	return errors.Is(err, fs.ErrPermission)
 }
 
 // writable tries what the agent will do in dir or, while it is not there, in the folder that it would be made in.
 func (k *checker) writable(what, dir string) bool {
 	there := nearest(dir)
-	err := tryWriting(there)
+	if isFile(there) {
+		k.fail(exitFailed, "name another folder, or move the file away", "%s %s: %s is a file, not a folder", what, dir, there)
+		return false
+	}
+	off, err := tryWriting(there)
+	free, unknown := freeSpace(there)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		k.fail(exitFailed, "give the agent the right to write there", "%s %s: %v", what, dir, err)
+		k.fail(exitFailed, "give the agent's account the right to write there", "%s %s: %s", what, dir, sayOfTrial(err))
+		return false
 	case err != nil:
-		k.fail(exitFailed, "connect it or make room on it", "%s %s: %v", what, dir, err)
+		k.fail(exitFailed, "connect it, or make room on it", "%s %s: %s", what, dir, sayOfTrial(err))
+		return false
+	case unknown != nil:
+		k.warn("see to it that there is enough room", "%s %s: the free space is not known: %v", what, dir, unknown)
+	case free < leastFree:
+		k.warn("make room on it", "%s %s has only %s free", what, dir, size(int64(free)))
 	case there != dir:
-		k.ok("%s %s will be created", what, dir)
+		k.ok("%s %s will be created when it is needed, %s free", what, dir, size(int64(free)))
 	default:
-		k.ok("%s %s", what, dir)
+		k.ok("%s %s: wrote, renamed and deleted a file, %s free", what, dir, size(int64(free)))
 	}
-	return err == nil
+	if off.Abs() > mostSkew {
+		k.warn("set the clock of the machine that it is on", "%s %s: the clock of its file system is %s off this machine's", what, dir, roughly(off.Abs()))
+	}
+	return true
+}
+
+// sayOfTrial says what failed rather than with which file.
+func sayOfTrial(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err.Error()
+	}
+	if l, ok := errors.AsType[*os.LinkError](err); ok {
+		return "a file cannot be renamed: " + l.Err.Error()
+	}
+	return plain(err)
 }
 
 // nearest is dir, or the nearest folder above it that exists.
@@ -82,59 +160,69 @@ func nearest(dir string) string {
 	for {
 		_, err := os.Stat(dir)
 		up := filepath.Dir(dir)
-		if !errors.Is(err, fs.ErrNotExist) || up == dir {
+		if err == nil || up == dir || errors.Is(err, fs.ErrPermission) {
 			return dir
 		}
 		dir = up
 	}
 }
 
-// tryWriting writes, renames and deletes a file that the watcher ignores.
-func tryWriting(dir string) error {
+// tryWriting writes, renames and deletes a file that the watcher ignores, and tells how far its time is off this machine's.
+func tryWriting(dir string) (off time.Duration, err error) {
 	f, err := os.CreateTemp(dir, trialName)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	_, err = f.WriteString("hotfolder was here\n")
 	err = errors.Join(err, f.Sync(), f.Close())
 	name := f.Name()
+	if info, statErr := os.Stat(name); statErr == nil {
+		off = time.Until(info.ModTime())
+	}
 	if err == nil {
 		if err = os.Rename(name, name+"-renamed"); err == nil {
 			name += "-renamed"
 		}
 	}
-	return errors.Join(err, os.Remove(name))
+	return off, errors.Join(err, os.Remove(name))
 }
 
-func (k *checker) space(what, dir string) {
-	free, err := freeSpace(nearest(dir))
-	if err != nil {
-		k.warn("", "%s: the free space is unknown: %v", what, err)
-	} else if free < leastFree {
-		k.warn("make room on it", "%s has only %s free", what, size(int64(free)))
-	}
-}
-
-// watches holds the folders to be watched against Linux' limit. Other systems have none, or do without watches.
+// watches holds the folders to be watched against Linux' limits. Other systems have none, or do without watches.
 func (k *checker) watches(ctx context.Context, folders []config.Folder) {
-	text, err := os.ReadFile("/proc/sys/fs/inotify/max_user_watches")
-	if runtime.GOOS != "linux" || err != nil {
-		return
-	}
-	limit, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
+	if runtime.GOOS != "linux" {
 		return
 	}
 	need := 0
 	for _, f := range folders {
 		need += subfolders(ctx, f)
 	}
-	if need > limit*9/10 {
-		k.warn("raise fs.inotify.max_user_watches with sysctl; without it new files are found by looking, a little later",
-			"the input folders hold %d folders to watch, the system's limit is %d", need, limit)
-		return
+	for _, limit := range []struct {
+		name string
+		need int
+		what string
+	}{
+		{"max_user_watches", need, "folder"},
+		{"max_user_instances", len(folders), "hot folder"},
+	} {
+		most, err := readNumber("/proc/sys/fs/inotify/" + limit.name)
+		switch {
+		case err != nil:
+			k.skip("how many folders the system lets watch", "the limit fs.inotify."+limit.name+" cannot be read here")
+		case limit.need > most*9/10:
+			k.warn("sudo sysctl fs.inotify."+limit.name+"="+strconv.Itoa(2*limit.need+most)+"; without it new files are found by looking, a little later",
+				"%s to watch, and the system lets all programs together watch %d (fs.inotify.%s)", plural(limit.need, limit.what), most, limit.name)
+		case limit.name == "max_user_watches":
+			k.ok("%s to watch, of at most %d", plural(limit.need, limit.what), most)
+		}
 	}
-	k.ok("%s to watch of at most %d", plural(need, "folder"), limit)
+}
+
+func readNumber(file string) (int, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
 // subfolders counts the folders of an input, itself included.

@@ -77,6 +77,8 @@ var rooms = map[string]map[string]string{
 		"autoretouch": "the floor makes the same calls",
 		"private":     "through autoretouch",
 		"sandbox":     "what is measured against",
+		"store":       "a ledger of some years is made for the measurement",
+		"watcher":     "its look at a folder is held against find",
 	},
 }
 

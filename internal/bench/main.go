@@ -3,6 +3,9 @@
 // syncs nothing. Every figure can so be read as a ratio, whatever the machine.
 //
 //	go run ./internal/bench -n 1000 -size 1000000
+//	go run ./internal/bench -idle
+//
+// With -idle it measures an agent with a large ledger that has nothing to do; see idle.go.
 package main
 
 import (
@@ -30,9 +33,17 @@ func main() {
 	size := flag.Int("size", 1_000_000, "bytes a picture")
 	processing := flag.Duration("processing", 2*time.Second, "how long the API works on a picture")
 	dir := flag.String("dir", "", "work in this folder instead of a temporary one, and keep it")
+	resting := flag.Bool("idle", false, "measure an agent that has nothing to do")
+	a := archive{}
+	flag.IntVar(&a.files, "files", 100_000, "with -idle: files in the folder")
+	flag.IntVar(&a.rows, "rows", 1_000_000, "with -idle: jobs in the ledger")
+	flag.DurationVar(&a.watch, "watch", 2*rescanEvery, "with -idle: how long the agent is watched")
 	floor := flag.String("floor", "", "") // set in the child process that is the floor
 	flag.Parse()
 	run := func() error { return bench(*n, *size, *processing, *dir) }
+	if *resting {
+		run = func() error { return idle(a, *dir) }
+	}
 	if *floor != "" {
 		run = func() error { return runFloor(context.Background(), *floor) }
 	}
@@ -43,17 +54,14 @@ func main() {
 }
 
 func bench(n, size int, processing time.Duration, dir string) error {
-	if dir == "" {
-		temp, err := os.MkdirTemp("", "hotfolder-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(temp)
-		dir = temp
+	dir, remove, err := workIn(dir)
+	if err != nil {
+		return err
 	}
-	binary := filepath.Join(dir, "hotfolder"+exeSuffix())
-	if out, err := exec.Command("go", "build", "-trimpath", "-o", binary, "hotfolder").CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
+	defer remove()
+	binary, err := build(dir)
+	if err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -81,6 +89,23 @@ func bench(n, size int, processing time.Duration, dir string) error {
 	}
 	print(bare, agent, n)
 	return nil
+}
+
+// workIn returns the folder to work in, made if need be, and what removes a temporary one.
+func workIn(dir string) (string, func(), error) {
+	if dir != "" {
+		return dir, func() {}, os.MkdirAll(dir, 0o755)
+	}
+	temp, err := os.MkdirTemp("", "hotfolder-bench-")
+	return temp, func() { os.RemoveAll(temp) }, err
+}
+
+func build(dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "hotfolder"+exeSuffix())
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", binary, "hotfolder").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return binary, nil
 }
 
 func exeSuffix() string {
@@ -164,15 +189,23 @@ func (s setup) write() error {
 	if err := os.WriteFile(s.file, data, 0o600); err != nil {
 		return err
 	}
+	return s.writeConfig("log: {level: warn}", "")
+}
+
+// settle is when the agent takes a file that nobody has changed.
+const settle = 100 * time.Millisecond
+
+// writeConfig writes the agent's configuration, with lines of its own for the whole and for the folder.
+func (s setup) writeConfig(whole, folder string) error {
 	return os.WriteFile(s.config, fmt.Appendf(nil, `
 account: {organization: %s}
 api: {url: %q, auth_url: %q}
 data_dir: data
 dashboard: {listen: ""}
-log: {level: warn}
+%s
 folders:
-  - {name: bench, input: %q, output: out, workflow: %s, settle: 100ms, batch: none}
-`, sandbox.Organization, s.URL, s.URL, s.Input, sandbox.CatalogueJPEG), 0o600)
+  - {name: bench, input: %q, output: %q, workflow: %s, settle: %v, batch: none, %s}
+`, sandbox.Organization, s.URL, s.URL, whole, s.Input, s.Output, sandbox.CatalogueJPEG, settle, folder), 0o600)
 }
 
 // timeJobs learns from the ledger how long results took from completion to their place, by the sandbox's clock and the agent's, which

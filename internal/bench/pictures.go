@@ -16,21 +16,27 @@ func makePictures(dir string, n, size int) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	var small bytes.Buffer
-	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 64, 64)), nil); err != nil {
-		return err
-	}
-	random := rand.NewChaCha8([32]byte{1})
 	for i := range n {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("picture %05d.jpg", i)), lengthen(small.Bytes(), size, random), 0o644); err != nil {
+		if err := makePicture(filepath.Join(dir, fmt.Sprintf("picture %05d.jpg", i)), size); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+var random = rand.NewChaCha8([32]byte{1})
+
+// makePicture writes a JPEG of a size that is unlike any other.
+func makePicture(file string, size int) error {
+	var small bytes.Buffer
+	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 64, 64)), nil); err != nil {
+		return err
+	}
+	return os.WriteFile(file, lengthen(small.Bytes(), size), 0o644)
+}
+
 // lengthen puts random comments behind the beginning of a JPEG until it has the size.
-func lengthen(picture []byte, size int, random *rand.ChaCha8) []byte {
+func lengthen(picture []byte, size int) []byte {
 	out := append(make([]byte, 0, size), picture[:2]...)
 	for missing := size - len(picture); missing > 4; {
 		n := min(missing, 65535)

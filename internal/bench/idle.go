@@ -24,9 +24,9 @@ import (
 	"hotfolder/watcher"
 )
 
-// archive is a studio after some years: files that are all known, and as many rows in the ledger as there ever were.
+// archive is a studio after some years: files that are all known, and as many jobs in the ledger as there ever were.
 type archive struct {
-	files, rows int
+	files, rows int           // at most as many files as rows
 	watch       time.Duration // how long the idle agent is watched
 }
 
@@ -46,22 +46,23 @@ func idle(a archive, dir string) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(os.Stdout, 50, 0, 2, ' ', 0)
 	defer w.Flush()
 	if err := program(w, binary); err != nil {
 		return err
 	}
-	input := filepath.Join(dir, "in")
-	if err := makeArchive(input, a.files); err != nil {
-		return err
-	}
-	walk, err := rescan(w, input, a.files)
-	if err != nil {
-		return err
-	}
-	for _, rows := range []int{10_000, a.rows} {
-		if err := atRest(w, binary, dir, input, rows, walk, a.watch); err != nil {
-			return fmt.Errorf("%d rows: %w", rows, err)
+	for _, a := range []archive{{10_000, 10_000, a.watch}, a} {
+		w.Flush()
+		input := filepath.Join(dir, fmt.Sprintf("%d files", a.files))
+		if err := makeArchive(input, a.files); err != nil {
+			return err
+		}
+		walk, err := rescan(w, input, a.files)
+		if err != nil {
+			return err
+		}
+		if err := atRest(w, binary, dir, input, a.rows, walk, a.watch); err != nil {
+			return fmt.Errorf("%d rows: %w", a.rows, err)
 		}
 	}
 	return nil
@@ -148,6 +149,7 @@ func rescan(w io.Writer, input string, files int) (time.Duration, error) {
 // atRest runs the agent on the archive with so many rows in its ledger.
 func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.Duration) error {
 	work := filepath.Join(dir, fmt.Sprintf("%d rows", rows))
+	ledger := filepath.Join(work, "data", "ledger.db")
 	s := setup{Input: input, Output: filepath.Join(work, "out"), config: filepath.Join(work, "hotfolder.yaml")}
 	if err := os.MkdirAll(s.Output, 0o755); err != nil {
 		return err
@@ -174,7 +176,7 @@ func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.D
 	if err := s.writeConfig("log: {level: info}", fmt.Sprintf("rescan: %v", rescanEvery)); err != nil {
 		return err
 	}
-	if err := fill(filepath.Join(work, "data", "ledger.db"), input, rows); err != nil {
+	if err := fill(ledger, input, rows); err != nil {
 		return fmt.Errorf("fill the ledger: %w", err)
 	}
 	fresh := filepath.Join(input, "zz new")
@@ -220,10 +222,21 @@ func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.D
 	<-uploads
 	fmt.Fprintf(w, "%d rows: from the start to the first new file\t%v, a walk of its folders %v\n", rows, round(first.Sub(began)), round(walk))
 
+	for copies := []string(nil); len(copies) == 0; time.Sleep(time.Second) {
+		if copies, err = store.Copies(ledger); err != nil || time.Since(began) > 10*time.Minute {
+			return errors.Join(errors.New("no copy of the ledger"), err)
+		}
+	}
 	before, err := cpuOf(cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
+	info, err := os.Stat(ledger)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%d rows: CPU until its copy is made, at the start and daily\t%.1f s\n", rows, before.Seconds())
+	fmt.Fprintf(w, "%d rows: size of the ledger\t%d bytes a job\n", rows, info.Size()/int64(rows))
 	time.Sleep(watch)
 	after, err := cpuOf(cmd.Process.Pid)
 	if err != nil {
@@ -238,19 +251,19 @@ func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.D
 
 	var lags []time.Duration
 	for n := range 11 {
-		file := filepath.Join(fresh, fmt.Sprintf("drop %d.jpg", n))
-		if err := makePicture(file, 1_000_000); err != nil {
+		whole := filepath.Join(work, "drop.jpg")
+		if err := makePicture(whole, 1_000_000); err != nil {
 			return err
 		}
-		info, err := os.Stat(file)
-		if err != nil {
+		dropped := time.Now()
+		if err := os.Rename(whole, filepath.Join(fresh, fmt.Sprintf("drop %d.jpg", n))); err != nil {
 			return err
 		}
 		up, err := within(uploads, time.Minute)
 		if err != nil {
 			return fmt.Errorf("upload of a dropped file: %w", err)
 		}
-		lags = append(lags, up.Sub(info.ModTime().Add(settle)))
+		lags = append(lags, up.Sub(dropped.Add(settle)))
 		if _, err := within(delivered, time.Minute); err != nil {
 			return fmt.Errorf("result of a dropped file: %w", err)
 		}

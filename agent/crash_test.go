@@ -50,40 +50,46 @@ type crash struct {
 // dieBefore lets the agent die before the n-th thing that it does, and finish after that. It is false when there was no n-th.
 func (c crash) dieBefore(w *world, n int) (more bool) {
 	c.drop(w)
-	ctx, kill := context.WithCancel(w.Context())
-	defer kill()
-	f := &fuse{left: n - 1, kill: kill}
-	under := &volatileDisk{}
-	w.watch(f.burn, c.disk, under)
-	w.transport = mortalAPI{f, w.sandbox.InProcess()}
-	a, closeAll := w.open(false)
-	w.agent = a
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	for deadline := time.Now().Add(10 * time.Minute); !f.isOut() && !c.isDone(w) && time.Now().Before(deadline); {
-		time.Sleep(time.Second)
-	}
-	more = f.isOut()
-	kill()
-	<-ended
-	closeAll()
-	if more && c.power {
-		under.powerCut(w.T)
-	}
-
-	f.replace()
-	w.start()
-	w.until("all is done", time.Hour, func() bool { return c.isDone(w) })
-	time.Sleep(time.Minute) // nothing more happens
+	more, last := w.dieBefore(n, c.disk, c.power, func() bool { return c.isDone(w) })
 	c.wantPromises(w)
 	if c.folder == moveOriginals {
 		c.wantTakenBack(w)
 		c.wantPromises(w)
 	}
 	if w.Failed() {
-		w.Logf("the agent died before thing %d: %s", n, f.last)
+		w.Logf("the agent died before thing %d: %s", n, last)
 	}
 	return more
+}
+
+// dieBefore runs the agent until it dies before the n-th thing that it does, or is done, and then once more until it is done.
+func (w *world) dieBefore(n int, kind diskKind, power bool, isDone func() bool) (more bool, last string) {
+	ctx, kill := context.WithCancel(w.Context())
+	defer kill()
+	f := &fuse{left: n - 1, kill: kill}
+	under := &volatileDisk{}
+	w.watch(f.burn, kind, under)
+	w.transport = mortalAPI{f, w.sandbox.InProcess()}
+	a, closeAll := w.open(false)
+	w.agent = a
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	for deadline := time.Now().Add(10 * time.Minute); !f.isOut() && !isDone() && time.Now().Before(deadline); {
+		time.Sleep(time.Second)
+	}
+	more = f.isOut()
+	kill()
+	<-ended
+	closeAll()
+	if more && power {
+		under.powerCut(w.T)
+	}
+
+	f.replace()
+	w.start()
+	w.until("all is done", time.Hour, isDone)
+	time.Sleep(time.Minute) // nothing more happens
+	return more, f.last
 }
 
 // fuse burns shorter with everything that the agent does and that outlasts it. Once it is out the agent is dead: nothing that it

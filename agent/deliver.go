@@ -55,6 +55,13 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 	if err := a.outputThere(f); err != nil { // the download may have taken long
 		return err
 	}
+	why, err := f.guard(job, part.path)
+	if err != nil {
+		return &outputError{fmt.Errorf("look at the result: %w", err)}
+	}
+	if why != "" {
+		return a.holdBack(ctx, f, job, part, why)
+	}
 	for {
 		err := part.commit(f.outputPath(job.Output), at == replaceable)
 		if err == nil {

@@ -176,6 +176,12 @@ func (b Books) Retry(ctx context.Context, r RetryRequest) (done Retried, err err
 	return done, nil
 }
 
+// Values of Job.Retries after a person asked for the job.
+const (
+	asked    = -1
+	accepted = -2 // for its result as it is
+)
+
 func retry(ledger rows, job store.Job) error {
 	to := store.Queued
 	switch {
@@ -189,6 +195,6 @@ func retry(ledger rows, job store.Job) error {
 			return err
 		}
 	}
-	_, err := ledger.Step(job.ID, to, "retry", func(j *store.Job) { j.Error, j.Retries = "", -1 })
+	_, err := ledger.Step(job.ID, to, "retry", func(j *store.Job) { j.Error, j.Retries = "", asked })
 	return err
 }

@@ -92,7 +92,7 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 	case added:
 		if len(told) > 0 {
 			f.oversize.Add(1)
-			log.Warn("found", "size", job.Size, "notice", told[0].Detail)
+			log.Warn("found", "size", job.Size, "why", told[0].Detail)
 		} else {
 			log.Info("found", "size", job.Size)
 		}

@@ -91,7 +91,7 @@ var exts = map[string][]string{
 // resultExt is the extension of a result by its type; by its name, if that is a plain one, for a type never heard of.
 func resultExt(r store.Result, inputExt string) string {
 	_, ext := splitExt(base(r.Name))
-	known, ok := exts[r.ContentType]
+	known, ok := exts[mediaType(r.ContentType)]
 	for _, k := range known {
 		if strings.EqualFold(ext, k) {
 			return ext

@@ -30,7 +30,8 @@ func (a *Agent) putAway(ctx context.Context, f *folder, job store.Job) error {
 	case f.AfterSuccess == config.Delete:
 		return a.remove(original)
 	}
-	return a.move(ctx, original, job.SHA256, f.Processed, job.Path, "")
+	_, err = a.move(ctx, original, job.SHA256, f.Processed, job.Path, note{})
+	return err
 }
 
 // putAside moves the input of a failed job to the folder's failed, if it has one, with a note beside it.
@@ -40,7 +41,7 @@ func (a *Agent) putAside(ctx context.Context, f *folder, job store.Job) error {
 	}
 	original, err := a.original(ctx, f, job)
 	if err == nil {
-		err = a.move(ctx, original, job.SHA256, f.Failed, job.Path, note(f, job))
+		_, err = a.move(ctx, original, job.SHA256, f.Failed, job.Path, note{".error.txt", notRetouched(f, job)})
 	}
 	if err == nil || errors.Is(err, errNotIt) { // a crash may have come after the move
 		err = a.rows.Unsee(job.Folder, job.Path) // so that it is taken anew when it is moved back
@@ -48,7 +49,7 @@ func (a *Agent) putAside(ctx context.Context, f *folder, job store.Job) error {
 	return err
 }
 
-func note(f *folder, job store.Job) string {
+func notRetouched(f *folder, job store.Job) string {
 	return fmt.Sprintf("%s was not retouched.\r\n\r\nWhy: %s\r\n\r\nTo try it again, move it back to %s.\r\nJob %s\r\n",
 		filepath.Base(job.Path), job.Error, filepath.Dir(f.inputPath(job.Path)), job.ID)
 }
@@ -70,26 +71,29 @@ func (a *Agent) original(ctx context.Context, f *folder, job store.Job) (string,
 	return file, err
 }
 
+// note is a text for people that lies beside a file, under the file's name and an ending. The zero note is none.
+type note struct{ ending, text string }
+
 // move moves a file with that hash to a path in a folder, also on another file system, and never replaces: what has the name
-// already keeps it, and the file gets a numbered one. With a note, that is beside it before it is there.
-func (a *Agent) move(ctx context.Context, from, sum, folder, path, note string) error {
+// already keeps it, and the file gets a numbered one. A note is beside it before it is there. It returns where the file is now.
+func (a *Agent) move(ctx context.Context, from, sum, folder, path string, beside note) (to string, err error) {
 	if err := a.mayFill(folder); err != nil {
-		return err
+		return "", err
 	}
-	to := filepath.Join(folder, filepath.FromSlash(path))
+	to = filepath.Join(folder, filepath.FromSlash(path))
 	if err := makeDir(a.disk, filepath.Dir(to)); err != nil {
-		return err
+		return "", err
 	}
 	stem, ext := splitExt(filepath.Base(to))
 	for n := 1; n < mostNames; n++ {
 		if n > 1 {
 			to = filepath.Join(filepath.Dir(to), safeName(stem, fmt.Sprintf("_%d%s", n, ext)))
 		}
-		if err := a.moveTo(ctx, from, sum, to, note); !errors.Is(err, fs.ErrExist) {
-			return err
+		if err := a.moveTo(ctx, from, sum, to, beside); !errors.Is(err, fs.ErrExist) {
+			return to, err
 		}
 	}
-	return fmt.Errorf("no free name like %s", to)
+	return "", fmt.Errorf("no free name like %s", to)
 }
 
 // mayFill tells whether a folder may be written to now. One that is missing may be made, but not in place of a share that is not
@@ -112,13 +116,13 @@ func (a *Agent) mayFill(folder string) error {
 
 // moveTo is move to one name; fs.ErrExist says that something else has it. A file of the same content there is what a crash in the
 // middle of a move leaves, or as good as that.
-func (a *Agent) moveTo(ctx context.Context, from, sum, to, note string) error {
+func (a *Agent) moveTo(ctx context.Context, from, sum, to string, beside note) error {
 	there, err := sumOf(ctx, to)
 	if err == nil && (there == "" || there != sum || isSame(from, to)) {
 		return fs.ErrExist
 	}
-	if note != "" {
-		if err := a.writeNote(ctx, to+".error.txt", note); err != nil {
+	if beside != (note{}) {
+		if err := a.writeNote(ctx, to+beside.ending, beside.text); err != nil {
 			return err
 		}
 	}

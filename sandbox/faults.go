@@ -49,6 +49,8 @@ type Faults struct {
 	Vanish        float64       `yaml:"vanish,omitempty"`        // are gone (404) when they should be COMPLETED
 	ResultGone    float64       `yaml:"resultGone,omitempty"`    // are COMPLETED, but their result answers 404
 	ResultName    string        `yaml:"resultName,omitempty"`    // the file name of all results, such as ../../evil
+	ResultType    string        `yaml:"resultType,omitempty"`    // the content type that all results are said to have
+	ResultIs      string        `yaml:"resultIs,omitempty"`      // all results are: the input again, half a picture, empty, or a text
 	ListLag       time.Duration `yaml:"listLag,omitempty"`       // the list call shows the executions as they were so long ago
 
 	// Of webhook deliveries.

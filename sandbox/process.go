@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -15,6 +16,9 @@ func (s *Server) process(e *execution) {
 	}
 	began := s.start(e)
 	result, name, err := s.work(s.ctx, e)
+	if err == nil {
+		result, err = s.spoil(e, result)
+	}
 	<-s.slots
 
 	if err == nil && s.breaks(e) {
@@ -92,7 +96,7 @@ func (s *Server) complete(e *execution, result *storedImage, name string) {
 	if s.faults.ResultName != "" {
 		name = s.faults.ResultName
 	}
-	e.ResultHash, e.ResultType, e.ResultName = result.hash, result.contentType, name
+	e.ResultHash, e.ResultType, e.ResultName = result.hash, cmp.Or(s.faults.ResultType, result.contentType), name
 	e.FinishedAt = time.Now()
 	if !e.fate.resultGone {
 		s.storeLocked(e.Organization, result, name)

@@ -24,7 +24,7 @@ type Job struct {
 	Output      string `json:"output,omitempty"` // relative to the hot folder's output; reserved before anything is written there
 	Error       string `json:"error,omitempty"`  // why it failed, or what it waits for
 	Attempts    int    `json:"attempts"`         // times that the API was asked to run the execution
-	Retries     int    `json:"-"`                // of Attempts, those since a person last asked for the job; -1: a person just did
+	Retries     int    `json:"-"`                // of Attempts, those since a person last asked for the job; -1: a person just did; -2: and takes the result as it is
 	Credits     int    `json:"credits"`
 	Batch       string `json:"batch,omitempty"`
 

@@ -133,7 +133,7 @@ func (a *Agent) resultGone(ctx context.Context, f *folder, job store.Job, cause 
 	if a.stage(store.Downloading).failures(job.ID) < goneAfter {
 		return cause // the API may only be late
 	}
-	if job.Attempts == 0 {
+	if job.Attempts == 0 && job.DeliveredAt.IsZero() {
 		return a.processAnew(job)
 	}
 	a.fail(f, job, "AutoRetouch no longer has the result of execution "+job.Execution+": ask its support, then 'hotfolder retry "+job.ID+"'")
@@ -237,7 +237,7 @@ func (a *Agent) claimNext(ctx context.Context, f *folder, job store.Job) (store.
 		case at == earlier:
 			c = c.nextVersion()
 			continue
-		case at == occupied && f.OnConflict == config.Skip:
+		case at == occupied && f.OnConflict == config.Skip && job.DeliveredAt.IsZero():
 			return job, occupied, nil
 		case at == occupied:
 			c = c.next()
@@ -254,7 +254,7 @@ func (a *Agent) claimNext(ctx context.Context, f *folder, job store.Job) (store.
 
 // lookAtName tells what a result would meet under a name. Of what is there, an older result of the same file is replaced if it is
 // still as it was delivered, unless the folder keeps versions; anything else only where the folder says overwrite, and never the
-// result of another file.
+// result of another file. A result that is delivered again replaces nothing.
 func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name string) (place, error) {
 	owner, err := a.Ledger.OwnerOf(f.Name, name)
 	owned := err == nil
@@ -264,7 +264,8 @@ func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name s
 	if owned && owner.Path == job.Path && owner.ID != job.ID && f.Versions == config.VersionsKeep {
 		return earlier, nil
 	}
-	if owned && (owner.Path != job.Path || owner.State != store.Delivered && owner.ID != job.ID) {
+	again := !job.DeliveredAt.IsZero()
+	if owned && owner.ID != job.ID && again || owned && (owner.Path != job.Path || owner.State != store.Delivered && owner.ID != job.ID) {
 		return occupied, nil
 	}
 	sum, err := sumOf(ctx, f.outputPath(name))
@@ -279,7 +280,7 @@ func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name s
 		return present, nil // delivered by an agent whose ledger is lost
 	}
 	ours := owned && owner.ID != job.ID && sum == owner.Result.SHA256
-	if !missing && !ours && f.OnConflict != config.Overwrite {
+	if !missing && (again || !ours && f.OnConflict != config.Overwrite) {
 		return occupied, nil
 	}
 	if owned && owner.ID != job.ID { // the older result's job lets go of the name

@@ -17,6 +17,7 @@ type Desk interface {
 	Jobs(ctx context.Context, f store.Filter) iter.Seq2[store.Job, error]
 	Job(ctx context.Context, id string) (store.Job, error) // by its id or a unique beginning of it; store.ErrNotFound
 	Retry(ctx context.Context, r RetryRequest) (Retried, error)
+	Redeliver(ctx context.Context, r RedeliverRequest) (Redelivered, error)
 }
 
 // Status is what `hotfolder status --json` prints.
@@ -73,7 +74,7 @@ type Retried struct {
 // Books is the Desk of a ledger that no agent works on.
 type Books struct {
 	Config  *config.Config
-	Ledger  *store.Ledger // open for writing if Retry is to work
+	Ledger  *store.Ledger // open for writing if Retry and Redeliver are to work
 	Version string
 }
 

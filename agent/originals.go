@@ -34,9 +34,10 @@ func (a *Agent) putAway(ctx context.Context, f *folder, job store.Job) error {
 	return err
 }
 
-// putAside moves the input of a failed job to the folder's failed, if it has one, with a note beside it.
+// putAside moves the input of a failed job to the folder's failed, if it has one, with a note beside it. That of a job which was
+// delivered once has found its place.
 func (a *Agent) putAside(ctx context.Context, f *folder, job store.Job) error {
-	if f.Failed == "" {
+	if f.Failed == "" || !job.DeliveredAt.IsZero() {
 		return nil
 	}
 	original, err := a.original(ctx, f, job)

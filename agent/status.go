@@ -73,6 +73,15 @@ func (a *Agent) accountState() string {
 	return "ok"
 }
 
+// Redeliver has results downloaded again, at once.
+func (a *Agent) Redeliver(ctx context.Context, r RedeliverRequest) (Redelivered, error) {
+	done, err := a.Books.Redeliver(ctx, r)
+	if done.Jobs > 0 {
+		a.wakeAll()
+	}
+	return done, err
+}
+
 // Retry takes failed jobs up again, at once.
 func (a *Agent) Retry(ctx context.Context, r RetryRequest) (Retried, error) {
 	done, err := a.Books.Retry(ctx, r)

@@ -105,7 +105,7 @@ into the matching output folder.`,
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default: $HOTFOLDER_CONFIG, ./hotfolder.yaml, the user's, the system's)")
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") // fails only for a flag that there is not
 	root.AddCommand(
-		a.audit(), a.balance(), a.check(), a.demo(), a.drill(), a.init(), a.jobs(), a.login(), a.logout(), a.organizations(), a.recover(), a.report(), a.retry(), a.run(), a.sandbox(),
+		a.audit(), a.balance(), a.check(), a.demo(), a.drill(), a.init(), a.jobs(), a.login(), a.logout(), a.organizations(), a.recover(), a.redeliver(), a.report(), a.retry(), a.run(), a.sandbox(),
 		a.service(), a.status(), a.version(), a.workflows(),
 	)
 	root.InitDefaultCompletionCmd()

@@ -75,3 +75,11 @@ func (n nobody) Retry(ctx context.Context, r agent.RetryRequest) (agent.Retried,
 	}
 	return agent.Retried{}, nil
 }
+
+func (n nobody) Redeliver(ctx context.Context, r agent.RedeliverRequest) (agent.Redelivered, error) {
+	for _, id := range r.IDs {
+		_, err := n.Job(ctx, id)
+		return agent.Redelivered{}, err
+	}
+	return agent.Redelivered{}, nil
+}

@@ -1,10 +1,12 @@
 package control
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"hotfolder/agent"
@@ -24,6 +26,7 @@ func (a api) routes(mux *http.ServeMux) {
 	inner.HandleFunc("GET /api/jobs", a.jobs)
 	inner.HandleFunc("GET /api/jobs/{id}", a.job)
 	inner.HandleFunc("POST /api/retry", a.retry)
+	inner.HandleFunc("POST /api/redeliver", a.redeliver)
 	mux.Handle("/api/", withToken(a.token, inner))
 }
 
@@ -37,20 +40,35 @@ func (a api) job(w http.ResponseWriter, r *http.Request) {
 	answer(w, wireJob{Job: job}.pack(), err)
 }
 
-// retry takes the ids and the filter as a form. It may take long: each job is a durable step.
 func (a api) retry(w http.ResponseWriter, r *http.Request) {
+	change(w, r, retryOf, func(ctx context.Context, request agent.RetryRequest) (any, error) {
+		done, err := a.desk.Retry(ctx, request)
+		return wireRetried{done, failureFor(err)}, err
+	})
+}
+
+func (a api) redeliver(w http.ResponseWriter, r *http.Request) {
+	change(w, r, redeliverOf, func(ctx context.Context, request agent.RedeliverRequest) (any, error) {
+		done, err := a.desk.Redeliver(ctx, request)
+		return wireRedelivered{done, failureFor(err)}, err
+	})
+}
+
+// change takes a request, ids and a filter, as a form and tells what was done, also when it failed on the way. It may take long:
+// each job is a durable step, and results may have to be read.
+func change[Q any](w http.ResponseWriter, r *http.Request, of func(url.Values) (Q, error), do func(context.Context, Q) (any, error)) {
 	extend(w, 10*time.Minute)
 	if err := r.ParseForm(); err != nil {
 		refuse(w, http.StatusBadRequest, "the form can't be read: "+err.Error())
 		return
 	}
-	request, err := retryOf(r.PostForm)
+	request, err := of(r.PostForm)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	done, err := a.desk.Retry(r.Context(), request)
-	writeJSON(w, statusOf(err), wireRetried{done, failureFor(err)})
+	done, err := do(r.Context(), request)
+	writeJSON(w, statusOf(err), done)
 }
 
 // jobs streams the jobs as they are read, one a line. A failure on the way is the last line.

@@ -142,6 +142,13 @@ func (c *Client) Retry(ctx context.Context, r agent.RetryRequest) (agent.Retried
 	return done.Retried, err
 }
 
+// Redeliver has results downloaded again; see agent.Desk.
+func (c *Client) Redeliver(ctx context.Context, r agent.RedeliverRequest) (agent.Redelivered, error) {
+	var done wireRedelivered
+	err := c.post(ctx, "/api/redeliver", redeliverValues(r), &done, &done.wireFailure)
+	return done.Redelivered, err
+}
+
 // post asks for a change. What is said of one that failed on the way is in into, too.
 func (c *Client) post(ctx context.Context, path string, form url.Values, into any, failed *wireFailure) error {
 	resp, err := c.do(ctx, http.MethodPost, path, form.Encode())

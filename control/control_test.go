@@ -24,11 +24,12 @@ import (
 
 // desk is an agent that knows some jobs and remembers what it was asked.
 type desk struct {
-	jobs    []store.Job
-	err     error
-	filter  store.Filter
-	request agent.RetryRequest
-	hang    chan struct{} // Status waits for it
+	jobs      []store.Job
+	err       error
+	filter    store.Filter
+	request   agent.RetryRequest
+	redeliver agent.RedeliverRequest
+	hang      chan struct{} // Status waits for it
 }
 
 func (d *desk) Status(ctx context.Context) (agent.Status, error) {
@@ -67,6 +68,11 @@ func (d *desk) Job(_ context.Context, id string) (store.Job, error) {
 func (d *desk) Retry(_ context.Context, r agent.RetryRequest) (agent.Retried, error) {
 	d.request = r
 	return agent.Retried{Jobs: 7}, d.err
+}
+
+func (d *desk) Redeliver(_ context.Context, r agent.RedeliverRequest) (agent.Redelivered, error) {
+	d.redeliver = r
+	return agent.Redelivered{Jobs: 7, There: 5, Lost: 1}, d.err
 }
 
 // serve runs a server for the desk until the test ends, or stop is called, and returns its data_dir.
@@ -153,6 +159,25 @@ func TestClientIsTheDesk(t *testing.T) {
 		if done, err := c.Retry(t.Context(), r); err != nil || done.Jobs != 7 || !reflect.DeepEqual(d.request, r) {
 			t.Errorf("Retry = %+v, %v; the desk was asked for %+v, want %+v", done, err, d.request, r)
 		}
+	}
+}
+
+func TestRedeliverOverTheWire(t *testing.T) {
+	d := &desk{jobs: someJobs}
+	dir, _, _ := serve(t, d, "")
+	c := dial(t, dir)
+	want := agent.Redelivered{Jobs: 7, There: 5, Lost: 1}
+	for _, r := range []agent.RedeliverRequest{{IDs: []string{"a", "b"}}, {Missing: true}, {Filter: store.Filter{Path: "x\xff", Folder: "ü"}, Missing: true}} {
+		if done, err := c.Redeliver(t.Context(), r); err != nil || done != want || !reflect.DeepEqual(d.redeliver, r) {
+			t.Errorf("Redeliver = %+v, %v; the desk was asked for %+v, want %+v", done, err, d.redeliver, r)
+		}
+	}
+	if _, err := c.Redeliver(t.Context(), agent.RedeliverRequest{}); err == nil {
+		t.Error("Redeliver of nothing: no error")
+	}
+	d.err = fmt.Errorf("%w: nonsense", store.ErrNotFound)
+	if done, err := c.Redeliver(t.Context(), agent.RedeliverRequest{Missing: true}); !errors.Is(err, store.ErrNotFound) || done != want {
+		t.Errorf("Redeliver = %+v, %v; want what was done before it failed", done, err)
 	}
 }
 

@@ -40,6 +40,11 @@ type wireRetried struct {
 	wireFailure
 }
 
+type wireRedelivered struct {
+	agent.Redelivered
+	wireFailure
+}
+
 func (w wireJob) pack() wireJob {
 	if !utf8.ValidString(w.Path) {
 		w.RawPath = []byte(w.Path)
@@ -106,13 +111,41 @@ func retryValues(r agent.RetryRequest) url.Values {
 func retryOf(v url.Values) (agent.RetryRequest, error) {
 	r := agent.RetryRequest{IDs: v["id"]}
 	var err error
-	if all := v.Get("all"); all != "" {
-		if r.All, err = strconv.ParseBool(all); err != nil {
-			return r, fmt.Errorf("all is neither true nor false: %q", all)
-		}
+	if r.All, err = boolOf(v, "all"); err != nil {
+		return r, err
 	}
 	if r.Filter, err = filterOf(v); err == nil && len(r.IDs) == 0 && !r.All && r.Filter == (store.Filter{}) {
 		err = errors.New("the form names no jobs: id, state, folder, path, since or all")
+	}
+	return r, err
+}
+
+func boolOf(v url.Values, key string) (yes bool, err error) {
+	if text := v.Get(key); text != "" {
+		if yes, err = strconv.ParseBool(text); err != nil {
+			return false, fmt.Errorf("%s is neither true nor false: %q", key, text)
+		}
+	}
+	return yes, nil
+}
+
+func redeliverValues(r agent.RedeliverRequest) url.Values {
+	v := values(r.Filter)
+	v["id"] = r.IDs
+	if r.Missing {
+		v.Set("missing", "true")
+	}
+	return v
+}
+
+func redeliverOf(v url.Values) (agent.RedeliverRequest, error) {
+	r := agent.RedeliverRequest{IDs: v["id"]}
+	var err error
+	if r.Missing, err = boolOf(v, "missing"); err != nil {
+		return r, err
+	}
+	if r.Filter, err = filterOf(v); err == nil && len(r.IDs) == 0 && !r.Missing && r.Filter == (store.Filter{}) {
+		err = errors.New("the form names no jobs: id, folder, path, since or missing")
 	}
 	return r, err
 }

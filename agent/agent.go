@@ -49,7 +49,7 @@ type Agent struct {
 	credits  chan struct{} // rung when the balance matters
 	known    known         // what the ledger may not know
 	claims   sync.Map      // the contents for which an execution is being created → job id
-	hashing  chan struct{} // a slot for each file that is hashed at once
+	hashing  *slots        // one for each file that is hashed at once
 	fetching chan struct{} // a slot for each result that is downloaded at once
 	rows     rows
 	disk     disk
@@ -100,7 +100,6 @@ func New(o Options) (*Agent, error) {
 		lookups:  make(chan struct{}, 1),
 		credits:  make(chan struct{}, 1),
 		known:    newKnown(),
-		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)+1),
 		fetching: make(chan struct{}, o.Config.Limits.Downloads),
 		rows:     o.Ledger,
 		disk:     osDisk{},
@@ -129,20 +128,14 @@ func New(o Options) (*Agent, error) {
 		}
 		a.folders = append(a.folders, f)
 	}
+	a.hashing = newSlots(runtime.GOMAXPROCS(0)+1, a.folders)
 	limits := o.Config.Limits
 	a.stages = []*stage{
-		newStage(&stage{name: "upload", state: store.Queued, workers: limits.Uploads, do: a.upload, room: online}),
-		newStage(&stage{name: "submit", state: store.Uploaded, workers: submitters, do: a.submit, room: a.mayCreate, folderGate: workflowGate}),
-		newStage(&stage{name: "download", state: store.Downloading, workers: writersPerDownload * limits.Downloads, do: a.deliver, folderGate: outputGate}),
+		newStage(a.folders, &stage{name: "upload", state: store.Queued, workers: limits.Uploads, do: a.upload, room: mayUpload}),
+		newStage(a.folders, &stage{name: "submit", state: store.Uploaded, workers: submitters, do: a.submit, room: a.mayCreate, folderGate: workflowGate}),
+		newStage(a.folders, &stage{name: "download", state: store.Downloading, workers: writersPerDownload * limits.Downloads, do: a.deliver, folderGate: outputGate}),
 	}
 	return a, nil
-}
-
-func online(f *folder) int {
-	if f.offline.Load() {
-		return 0
-	}
-	return noLimit
 }
 
 func workflowGate(f *folder) *gate { return &f.workflow }

@@ -35,7 +35,7 @@ type FolderStatus struct {
 	Name    string              `json:"name"`
 	State   string              `json:"state"`            // ok, warning, error, or stopped when the agent does not run
 	Problem string              `json:"problem"`          // what is wrong and the mend; "" when nothing is
-	Notice  string              `json:"notice,omitempty"` // what is not wrong but good to know: how a network share is watched
+	Notice  string              `json:"notice,omitempty"` // what is not wrong but good to know: uploads that wait for their hours, how a network share is watched
 	Counts  map[store.State]int `json:"counts"`
 
 	Progress *Progress `json:"progress,omitempty"` // nil while the agent does not run

@@ -66,12 +66,10 @@ func (a *Agent) inputState(f *folder, s watcher.State) {
 // intake enters a file that is ready into the ledger: queued, or failed with the reason why it can't be sent. An error, and first
 // of all watcher.ErrChanged, sends the file back to settling.
 func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error {
-	select {
-	case a.hashing <- struct{}{}:
-		defer func() { <-a.hashing }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := a.hashing.take(ctx, f); err != nil {
+		return err
 	}
+	defer a.hashing.give()
 	job, seen, err := look(ctx, f, file)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func TestEachCreateIsLookedForItsFullTime(t *testing.T) {
 		}
 		defer l.Close()
 		f := &folder{Folder: config.Folder{Name: "f"}}
-		a := &Agent{Books: Books{Ledger: l}, folders: []*folder{f}, stages: []*stage{newStage(&stage{state: store.Uploaded})}}
+		a := &Agent{Books: Books{Ledger: l}, folders: []*folder{f}, stages: []*stage{newStage(nil, &stage{state: store.Uploaded})}}
 		if _, _, err := l.Add(store.Job{ID: "j", Folder: "f", Path: "a.jpg", State: store.Queued}, store.Seen{}); err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ type Unfinished struct {
 	Failed   int       // jobs that failed in this run
 	Waiting  int       // jobs that wait for something that does not come by itself
 	Troubles []Trouble // what they wait for
+	Notices  []string  // and what else
 }
 
 func (u *Unfinished) Error() string {
@@ -28,6 +29,7 @@ func (u *Unfinished) Error() string {
 	for _, t := range u.Troubles {
 		parts = append(parts, t.Text+"; "+t.Mend)
 	}
+	parts = append(parts, u.Notices...)
 	return strings.Join(parts, "; ")
 }
 
@@ -53,7 +55,16 @@ func (a *Agent) left() error {
 	if err != nil {
 		return err
 	}
+	counts, err := a.Ledger.Counts()
+	if err != nil {
+		return err
+	}
 	u := &Unfinished{Failed: int(a.failures.Load()), Waiting: active + waiting, Troubles: a.troubles.list()}
+	for _, f := range a.folders {
+		if wait := f.waitsForHours(counts[f.Name][store.Queued]); wait != "" {
+			u.Notices = append(u.Notices, f.Name+": "+wait)
+		}
+	}
 	if u.Failed > 0 || u.Waiting > 0 || a.hasErrors() {
 		return u
 	}
@@ -92,9 +103,9 @@ var stuck = map[Code][]store.State{
 	OutputUnwritable: {store.Downloading},
 }
 
-// needsPerson tells whether a folder's jobs in a state can't go on by themselves.
+// needsPerson tells whether a folder's jobs in a state can't go on by themselves, or not before its hours begin.
 func (a *Agent) needsPerson(f *folder, state store.State) bool {
-	if state == store.InQA {
+	if state == store.InQA || state == store.Queued && f.waitsForHours(1) != "" {
 		return true
 	}
 	for code, states := range stuck {

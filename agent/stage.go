@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 	"hotfolder/store"
 )
 
-// stage is one thing that is owed to the jobs of one state. It takes them from the ledger, earliest first and in turn from the
-// hot folders, and does that thing to several at once.
+// stage is one thing that is owed to the jobs of one state. It takes them from the ledger, by turns from the hot folders and of each
+// the earliest first, and does that thing to several at once.
 type stage struct {
 	name    string
 	state   store.State
@@ -22,11 +23,11 @@ type stage struct {
 	gate       gate                  // of the stage's own calls of the API
 	folderGate func(f *folder) *gate // what else holds the folder's jobs back; nil: nothing
 	wake       chan struct{}         // rung when there may be something to take
+	turns      turns                 // of the hot folders
 
 	mu     sync.Mutex
 	inHand map[string]bool
 	delays map[string]*delay // by job, those that failed and are to be tried again
-	turn   int               // the hot folder to begin with
 }
 
 // delay keeps one job back after failures of its own, or while it waits for another one.
@@ -43,8 +44,8 @@ const (
 	idleLook      = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
 )
 
-func newStage(s *stage) *stage {
-	s.gate = apiGate()
+func newStage(folders []*folder, s *stage) *stage {
+	s.gate, s.turns = apiGate(), newTurns(folders)
 	s.wake = make(chan struct{}, 1)
 	s.inHand, s.delays = map[string]bool{}, map[string]*delay{}
 	return s
@@ -98,46 +99,57 @@ func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 
 // take starts as many jobs as there is room for, and tells whether there were any.
 func (a *Agent) take(s *stage, start func(*folder, store.Job)) (any bool) {
-	now := time.Now()
-	for i := range a.folders {
-		f := a.folders[(s.turn+i)%len(a.folders)]
-		free := s.workers - s.busy()
-		if free == 0 {
-			break
-		}
-		// A folder gets its share of what is free; what it leaves, the next round gives to the others.
-		n := max(1, free/len(a.folders))
-		if s.room != nil {
-			n = min(n, s.room(f))
-		}
-		gates := a.gates(s, f)
-		for _, g := range gates {
-			n = min(n, g.room(now))
-		}
-		if n <= 0 {
-			continue
-		}
-		jobs, err := a.next(s, f, n, now)
-		if err != nil {
-			a.ledgerTrouble(err)
-			continue
-		}
-		for _, listed := range jobs {
-			s.hold(listed.ID)
-			// Next saw the ledger as it was a moment ago: the job may have been in hand then, and is done now.
-			job, err := a.Ledger.Get(listed.ID)
-			if err != nil || job.State != s.state {
-				s.putBack(listed.ID)
-				continue
+	for _, same := range s.turns {
+		for again := true; again; any = any || again {
+			again = false
+			for _, f := range slices.Clone(same) {
+				free := s.workers - s.busy()
+				if free == 0 {
+					return any || again
+				}
+				// A folder gets its share of what is free; what it leaves, the next round gives to the others.
+				if a.takeFrom(s, f, max(1, free/len(same)), start) {
+					s.turns.served(f)
+					again = true
+				}
 			}
-			any = true
-			for _, g := range gates {
-				g.took()
-			}
-			start(f, job)
 		}
 	}
-	s.turn++
+	return any
+}
+
+// takeFrom starts up to n jobs of a folder, and tells whether there were any.
+func (a *Agent) takeFrom(s *stage, f *folder, n int, start func(*folder, store.Job)) (any bool) {
+	now := time.Now()
+	if s.room != nil {
+		n = min(n, s.room(f))
+	}
+	gates := a.gates(s, f)
+	for _, g := range gates {
+		n = min(n, g.room(now))
+	}
+	if n <= 0 {
+		return false
+	}
+	jobs, err := a.next(s, f, n, now)
+	if err != nil {
+		a.ledgerTrouble(err)
+		return false
+	}
+	for _, listed := range jobs {
+		s.hold(listed.ID)
+		// Next saw the ledger as it was a moment ago: the job may have been in hand then, and is done now.
+		job, err := a.Ledger.Get(listed.ID)
+		if err != nil || job.State != s.state {
+			s.putBack(listed.ID)
+			continue
+		}
+		any = true
+		for _, g := range gates {
+			g.took()
+		}
+		start(f, job)
+	}
 	return any
 }
 
@@ -227,6 +239,10 @@ func (a *Agent) idle(s *stage) time.Duration {
 	for _, f := range a.folders {
 		for _, g := range a.gates(s, f) {
 			earlier(g.due())
+		}
+		if s.state == store.Queued {
+			_, change := f.Hours.Open(now)
+			earlier(change)
 		}
 	}
 	s.mu.Lock()

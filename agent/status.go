@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"hotfolder/store"
 )
 
 // Status tells how the agent fares now.
@@ -31,7 +33,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 		f.Progress = &progress
 		f.PerHour = a.folders[i].rate.last(time.Now(), 60)
 		s.Agent.PerHour += f.PerHour
-		f.Notice = a.folders[i].notices()
+		f.Notice = a.folders[i].notices(f.Counts[store.Queued])
 		for _, t := range s.Troubles {
 			if t.Folder == f.Name && f.Problem == "" {
 				f.State, f.Problem = string(t.Severity), t.Text+": "+t.Mend
@@ -42,8 +44,11 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 }
 
 // notices is what people should know of a hot folder though nothing is wrong.
-func (f *folder) notices() string {
+func (f *folder) notices(queued int) string {
 	var all []string
+	if wait := f.waitsForHours(queued); wait != "" {
+		all = append(all, wait)
+	}
 	if input := f.notice.Load(); input != nil && *input != "" {
 		all = append(all, *input)
 	}

@@ -34,19 +34,33 @@ func (a *Agent) mayCreate(f *folder) int {
 	if a.troubles.has(OutOfCredits, "") || !a.known.has(f.Workflow) {
 		return 0
 	}
+	busy := a.stage(store.Uploaded).busy() // before the counts, so that none is missed in between
 	counts, err := a.Ledger.Counts()
 	if err != nil {
 		return 0
 	}
-	room := a.Config.Limits.InFlight - a.stage(store.Uploaded).busy()
-	for _, c := range counts {
-		room -= c[store.Submitting] + c[store.Processing] + c[store.InQA] + c[store.PaymentRequired]
-	}
-	return min(room, a.affordable(f, counts))
+	return min(a.inFlightRoom(f, counts)-busy, a.affordable(f, counts, busy))
 }
 
-// affordable is how many executions of a folder credits_per_day still allows.
-func (a *Agent) affordable(f *folder, counts map[string]map[store.State]int) int {
+// inFlightRoom is what limits.in_flight leaves to a folder. A quarter of the limit is for those that have little in flight: executions
+// may wait for a person for days, and those of one folder must not keep all others from theirs.
+func (a *Agent) inFlightRoom(f *folder, counts map[string]map[store.State]int) int {
+	limit := a.Config.Limits.InFlight
+	kept := limit / 4 / len(a.folders)
+	room := limit
+	for _, other := range a.folders {
+		c := counts[other.Name]
+		n := c[store.Submitting] + c[store.Processing] + c[store.InQA] + c[store.PaymentRequired]
+		if other != f {
+			n = max(n, kept)
+		}
+		room -= n
+	}
+	return room
+}
+
+// affordable is how many executions of a folder credits_per_day still allows when that many are being created.
+func (a *Agent) affordable(f *folder, counts map[string]map[store.State]int, busy int) int {
 	limit := a.Config.Limits.CreditsPerDay
 	if limit == 0 {
 		return noLimit
@@ -60,7 +74,6 @@ func (a *Agent) affordable(f *folder, counts map[string]map[store.State]int) int
 		return 0
 	}
 	a.troubles.clear(CreditsLimit, "")
-	busy := a.stage(store.Uploaded).busy()
 	if cost == 0 { // until its price is known, which the first one asks for
 		return 1 - busy
 	}

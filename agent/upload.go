@@ -12,11 +12,29 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"time"
 
 	"hotfolder/autoretouch"
 	"hotfolder/store"
 	"hotfolder/watcher"
 )
+
+// mayUpload is how many pictures of a folder may be uploaded now. Its hours hold back uploads only: what is uploaded goes on.
+func mayUpload(f *folder) int {
+	if open, _ := f.Hours.Open(time.Now()); f.offline.Load() || !open {
+		return 0
+	}
+	return noLimit
+}
+
+// waitsForHours says that a folder's pictures wait for its hours, "" if none do.
+func (f *folder) waitsForHours(queued int) string {
+	open, until := f.Hours.Open(time.Now())
+	if open || queued == 0 {
+		return ""
+	}
+	return "uploads wait until " + until.Format("15:04")
+}
 
 // upload sees to it that the API holds the job's content: queued → uploaded, or gone when the file is not what it was.
 func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {

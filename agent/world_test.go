@@ -51,6 +51,7 @@ type studio struct {
 	sandbox sandbox.Options
 	folder  string // more keys of the hot folder, a line each
 	config  string // more keys of the configuration
+	second  string // more keys of a second hot folder, urgent, with in2 and out2, with commas between; "": there is none
 	idle    bool   // the test itself starts the agent
 }
 
@@ -69,7 +70,7 @@ func in(t *testing.T, s studio, test func(w *world)) {
 			t.Fatal(err)
 		}
 		w := &world{T: t, dir: tempDir(t), sandbox: box}
-		for _, dir := range []string{"in", "out"} {
+		for _, dir := range []string{"in", "out", "in2", "out2"} {
 			if err := os.Mkdir(filepath.Join(w.dir, dir), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -126,6 +127,10 @@ folders:
 `, sandbox.Organization, s.config, sandbox.PackshotWhite)
 	for line := range strings.Lines(s.folder) {
 		text += "    " + line
+	}
+	if s.second != "" {
+		text += fmt.Sprintf("\n  - {name: urgent, input: in2, output: out2, workflow: %s, batch: none}\n", sandbox.PackshotWhite)
+		text = strings.TrimSuffix(text, "}\n") + ", " + s.second + "}\n"
 	}
 	cfg, err := config.Parse(filepath.Join(w.dir, "hotfolder.yaml"), []byte(text), func(string) string { return "" })
 	if err != nil {

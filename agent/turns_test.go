@@ -1,0 +1,150 @@
+package agent_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"hotfolder/agent"
+	"hotfolder/sandbox"
+	"hotfolder/store"
+)
+
+// A few urgent pictures that come when another folder has hundreds waiting: with a higher priority they overtake all of them that
+// are not in hand already, with the same they get every second turn.
+func TestAFewPicturesAreNotStuckBehindMany(t *testing.T) {
+	for name, tc := range map[string]struct {
+		second string
+		most   int // pictures of the other folder that may be uploaded while 20 urgent ones wait
+	}{
+		"priority": {"priority: 1", 4},
+		"turns":    {"priority: 0", 24},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calm := sandbox.Faults{Latency: time.Second}
+			in(t, studio{second: tc.second, config: "limits: {uploads: 2, downloads: 2}", sandbox: sandbox.Options{Faults: calm, PassThrough: true}}, func(w *world) {
+				for i := range 150 {
+					w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+				}
+				w.until("the many are under way", time.Minute, func() bool { return w.counts()[store.Delivered] > 5 })
+				const few = 20
+				for i := range few {
+					w.write(fmt.Sprintf("in2/%d.jpg", i), picture(1000+i))
+				}
+				w.settle(150+few, store.Delivered)
+				var last time.Time
+				first := time.Now()
+				for job := range w.jobsOf("urgent") {
+					if job.DiscoveredAt.Before(first) {
+						first = job.DiscoveredAt
+					}
+					if job.UploadedAt.After(last) {
+						last = job.UploadedAt
+					}
+				}
+				between := 0
+				for job := range w.jobsOf("packshots") {
+					if job.UploadedAt.After(first) && job.UploadedAt.Before(last) {
+						between++
+					}
+				}
+				if between > tc.most {
+					t.Errorf("%d others were uploaded while %d urgent pictures waited", between, few)
+				}
+			})
+		})
+	}
+}
+
+func (w *world) jobsOf(folder string) func(yield func(store.Job) bool) {
+	return func(yield func(store.Job) bool) {
+		for job, err := range w.agent.Jobs(w.Context(), store.Filter{Folder: folder}) {
+			if err != nil {
+				w.Fatal(err)
+			}
+			if !yield(job) {
+				return
+			}
+		}
+	}
+}
+
+// Executions of one folder that wait for a person for days leave room for those of another.
+func TestInFlightLeavesRoomForOthers(t *testing.T) {
+	slow := sandbox.Faults{InQA: 1, QAFor: 48 * time.Hour}
+	in(t, studio{second: "priority: 0", config: "limits: {in_flight: 8}", sandbox: sandbox.Options{Faults: slow}}, func(w *world) {
+		for i := range 30 {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+		}
+		w.settle(7, store.InQA)
+		time.Sleep(time.Hour)
+		if n := w.counts()[store.InQA]; n != 7 {
+			t.Errorf("%d executions of one folder are in flight, of 8", n)
+		}
+		w.sandbox.SetFaults(sandbox.Faults{})
+		w.write("in2/a.jpg", picture(1000))
+		w.settle(1, store.Delivered)
+	})
+}
+
+// hoursFrom are hours in local time from a moment after the world began, for as long.
+func hoursFrom(after, long time.Duration) string {
+	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Local().Add(after) // where fake time begins
+	return fmt.Sprintf("hours: %q", from.Format("15:04")+"-"+from.Add(long).Format("15:04"))
+}
+
+// Uploads begin and end with the hours, to the moment; what was uploaded goes on, and another folder has its own.
+func TestHours(t *testing.T) {
+	in(t, studio{folder: hoursFrom(time.Hour, time.Hour), second: "priority: 0"}, func(w *world) {
+		began := time.Now()
+		at := func(after time.Duration) time.Time { return began.Add(after) }
+		w.drop("a.jpg", picture(1))
+		w.write("in2/b.jpg", picture(2))
+		w.settle(1, store.Delivered)
+		time.Sleep(30*time.Minute + 17*time.Second)
+		if w.job("a.jpg").State != store.Queued || w.job("b.jpg").State != store.Delivered {
+			t.Errorf("before the hours: %v", w.counts())
+		}
+		notice := func(want string) {
+			t.Helper()
+			if s, err := w.agent.Status(w.Context()); err != nil || s.Folders[0].Notice != want || s.Folders[1].Notice != "" || s.Folders[0].State != "ok" {
+				t.Errorf("%v, notices %q and %q, want %q", err, s.Folders[0].Notice, s.Folders[1].Notice, want)
+			}
+		}
+		notice("uploads wait until " + at(time.Hour).Format("15:04"))
+		time.Sleep(time.Until(at(time.Hour + time.Millisecond)))
+		if up := w.job("a.jpg").UploadedAt; !up.Equal(at(time.Hour)) {
+			t.Errorf("uploaded at %v, the hours began at %v", up, at(time.Hour))
+		}
+		w.settle(2, store.Delivered)
+		notice("")
+
+		time.Sleep(time.Until(at(2*time.Hour - time.Minute)))
+		w.sandbox.SetFaults(sandbox.Faults{Slow: 1, SlowFor: time.Hour})
+		w.drop("c.jpg", picture(3))
+		w.settle(1, store.Processing) // and it is delivered after the hours
+		time.Sleep(time.Until(at(2*time.Hour + time.Minute)))
+		w.sandbox.SetFaults(sandbox.Faults{})
+		w.drop("d.jpg", picture(4))
+		time.Sleep(time.Hour)
+		w.settle(3, store.Delivered)
+		time.Sleep(time.Until(at(25*time.Hour - time.Second)))
+		if got := w.job("d.jpg").State; got != store.Queued {
+			t.Errorf("after the hours: %s", got)
+		}
+		w.settle(4, store.Delivered)
+	})
+}
+
+// With Once what waits for its hours is left, and said.
+func TestOnceOutsideTheHours(t *testing.T) {
+	in(t, studio{folder: hoursFrom(time.Hour, time.Hour), idle: true}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		a, closeAll := w.open(true)
+		defer closeAll()
+		err, ok := a.Run(w.Context()).(*agent.Unfinished)
+		if want := "1 not finished; packshots: uploads wait until "; !ok || err.Waiting != 1 || len(err.Error()) != len(want)+5 || err.Error()[:len(want)] != want {
+			t.Errorf("%v", err)
+		}
+	})
+}

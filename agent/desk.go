@@ -52,7 +52,7 @@ type AccountStatus struct {
 // ProcessStatus is the agent itself in a Status.
 type ProcessStatus struct {
 	Running   bool      `json:"running"`
-	Since     time.Time `json:"since,omitzero"`
+	Since     time.Time `json:"since,omitzero"` // that it runs, or about that it does not
 	Version   string    `json:"version"`
 	PerHour   int       `json:"per_hour"`  // results delivered in the last hour
 	Delivered int       `json:"delivered"` // results since it was started

@@ -142,7 +142,7 @@ func (k *checker) all(ctx context.Context, c *config.Config) {
 func (k *checker) configError(err error) {
 	problems, ok := errors.AsType[config.Errors](err)
 	if !ok {
-		k.fail(exitUsage, "", "configuration: %s", plain(err))
+		k.fail(exitUsage, "", "%s", plain(err))
 	}
 	for _, p := range problems {
 		k.fail(exitUsage, "", "%s", config.Errors{p}.Error())

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -62,9 +64,11 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	a := &app{in: stdin, out: stdout, err: stderr}
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err != nil && !a.began {
-		err = usage(err)
+	c, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = a.wrong
+	} else if !a.began {
+		err = usage(inOurWords(c, err))
 	}
 	for _, line := range explain(err) {
 		fmt.Fprintln(stderr, line)
@@ -78,6 +82,7 @@ type app struct {
 	out, err   io.Writer
 	configFile string // --config
 	began      bool   // the command line was right, a command runs
+	wrong      error  // what was wrong with a command line that asked for help
 }
 
 func (a *app) root() *cobra.Command {
@@ -109,9 +114,46 @@ into the matching output folder.`,
 		a.service(), a.status(), a.version(), a.workflows(),
 	)
 	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			group(c)
+		}
+	}
+	root.SetHelpCommand(a.help())
 	root.InitDefaultHelpCmd()
 	a.prepare(root)
+	a.helpOnlyForWhatThereIs(root)
 	return root
+}
+
+func (a *app) help() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Tell what a command does",
+		Example: "  hotfolder help jobs",
+		RunE: func(c *cobra.Command, args []string) error {
+			asked, rest, err := c.Root().Find(args)
+			if err == nil {
+				err = onlyCommands(asked, rest)
+			}
+			if err != nil {
+				return usage(err)
+			}
+			return asked.Help()
+		},
+	}
+}
+
+// helpOnlyForWhatThereIs makes --help of an unknown command an error, rather than the help of the command above.
+func (a *app) helpOnlyForWhatThereIs(root *cobra.Command) {
+	show := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if rest := c.Flags().Args(); c.HasSubCommands() && len(rest) > 0 {
+			a.wrong = usage(onlyCommands(c, rest))
+			return
+		}
+		show(c, args)
+	})
 }
 
 // prepare has every command say when it begins, so that what went wrong before is known for the command line's fault.
@@ -122,8 +164,8 @@ func (a *app) prepare(c *cobra.Command) {
 			return run(c, args)
 		}
 	}
-	if c.Example == "" { // cobra's own: completion, help
-		c.Example = "  hotfolder completion bash > /etc/bash_completion.d/hotfolder\n  hotfolder help jobs"
+	if c.Example == "" { // cobra's own
+		c.Example = "  hotfolder completion bash > /etc/bash_completion.d/hotfolder"
 	}
 	for _, sub := range c.Commands() {
 		a.prepare(sub)
@@ -134,6 +176,50 @@ func (a *app) prepare(c *cobra.Command) {
 func group(c *cobra.Command) {
 	c.Args = onlyCommands
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+}
+
+var (
+	noArguments  = regexp.MustCompile(`^unknown command ("(?:[^"\\]|\\.)*") for "(.*)"$`)
+	notTogether  = regexp.MustCompile(`^if any flags in the group .*; \[(\S+) (\S+).*\] were all set$`)
+	wrongValue   = regexp.MustCompile(`(?s)^invalid argument (".*") for "(?:-\w, )?(--\S+)" flag: .*$`)
+	missingValue = regexp.MustCompile(`^flag needs an argument: (?:'\w' in )?(\S+)$`)
+)
+
+// inOurWords is what is wrong with a command line, where cobra says it in a programmer's words.
+func inOurWords(c *cobra.Command, err error) error {
+	text, mend, _ := strings.Cut(err.Error(), "; see ")
+	if mend == "" {
+		mend = fmt.Sprintf("'%s --help'", c.CommandPath())
+	}
+	if m := noArguments.FindStringSubmatch(text); m != nil {
+		text = fmt.Sprintf("'%s' takes no %s", m[2], m[1])
+	} else if m := notTogether.FindStringSubmatch(text); m != nil {
+		text = fmt.Sprintf("--%s and --%s cannot be given together", m[1], m[2])
+	} else if m := wrongValue.FindStringSubmatch(text); m != nil {
+		text = fmt.Sprintf("%s: %s is not %s", m[2], m[1], kindOfFlag(c, strings.TrimPrefix(m[2], "--")))
+	} else if m := missingValue.FindStringSubmatch(text); m != nil {
+		text = m[1] + " needs a value"
+	} else {
+		return err
+	}
+	return fmt.Errorf("%s; see %s", text, mend)
+}
+
+// kindOfFlag says what a flag's value must be.
+func kindOfFlag(c *cobra.Command, name string) string {
+	kind := ""
+	if f := c.Flag(name); f != nil {
+		kind = f.Value.Type()
+	}
+	switch kind {
+	case "int", "int64", "uint64":
+		return "a whole number"
+	case "duration":
+		return "a time span such as 500ms, 2s or 1m30s"
+	case "bool":
+		return "true or false"
+	}
+	return "a value for it"
 }
 
 func onlyCommands(c *cobra.Command, args []string) error {

@@ -129,7 +129,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("results of the second run %q, want %q", got, want)
 	}
 	for _, want := range []string{
-		"\nwebsite/space/hubble.tif                180 × 156 TIFF, 50 kB   →  180 × 156 JPEG, ",
+		"\nwebsite/space/hubble.tif          180 × 156 TIFF  180 × 156 JPEG  ",
 		"\n9 of 9 pictures in ",
 		" for 65 credits of the sandbox\n",
 	} {

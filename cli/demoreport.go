@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -67,24 +68,41 @@ func writeSheet(file string, pairs []beforeAfter) error {
 // table writes a line a picture.
 func (d *demo) table(jobs []store.Job) error {
 	w := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\npicture\tbefore\t\tafter\tseconds\tcredits\n")
+	fmt.Fprintf(w, "\npicture\tbefore\tafter\ttook\tcredits\n")
 	for _, j := range jobs {
 		if j.State != store.Delivered {
-			fmt.Fprintf(w, "%s\t%s: %s\n", visible(demoName(j)), j.State, visible(j.Error))
+			fmt.Fprintf(w, "%s\t%s: %s\n", inShort(visible(demoName(j))), j.State, visible(j.Error))
 			continue
 		}
-		before, err := describe(d.inputFile(j))
+		before, err := pixels(d.inputFile(j))
 		if err != nil {
 			return err
 		}
-		after, err := describe(d.outputFile(j))
+		after, err := pixels(d.outputFile(j))
 		if err != nil {
 			return err
 		}
 		took := j.DeliveredAt.Sub(j.DiscoveredAt).Seconds()
-		fmt.Fprintf(w, "%s\t%s\t→\t%s\t%.1f\t%d\n", visible(demoName(j)), before, after, took, j.Credits)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%.1f s\t%d\n", inShort(visible(demoName(j))), before, after, took, j.Credits)
 	}
 	return w.Flush()
+}
+
+// pixels is what a picture is, but for its bytes.
+func pixels(file string) (string, error) {
+	text, err := describe(file)
+	text, _, _ = strings.Cut(text, ",")
+	return text, err
+}
+
+// inShort leaves out the middle of a long name, so that a line has at most 80 columns.
+func inShort(name string) string {
+	const most = 32
+	letters := []rune(name)
+	if len(letters) <= most {
+		return name
+	}
+	return string(letters[:most/2-1]) + "…" + string(letters[len(letters)-most/2:])
 }
 
 // places tells where things are and what to do next.
@@ -97,8 +115,8 @@ originals         %s
 log               %s
 
 To look at it:    %s "%s"
-What it did:      hotfolder --config "%s" jobs
-`, f.sheet(), f.output(), f.input(), f.log(), opener(), f.sheet(), f.config())
+What it did:      %s --config "%s" jobs
+`, f.sheet(), f.output(), f.input(), f.log(), opener(), f.sheet(), self(), f.config())
 	if !d.keep {
 		fmt.Fprintln(d.out, "With your own:    the same command with --keep")
 	}

@@ -13,6 +13,7 @@ import (
 	"hotfolder/autoretouch"
 	"hotfolder/config"
 	"hotfolder/control"
+	"hotfolder/store"
 )
 
 // The exit codes (CONTRACT.md, Commands).
@@ -176,6 +177,9 @@ func sayOfFile(p *fs.PathError) string {
 func mendOf(err error) string {
 	if errors.Is(err, control.ErrNoAnswer) {
 		return "try again; if it stays so, look into its log and restart it"
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return "'hotfolder jobs' lists them"
 	}
 	e := ofAPI(err)
 	switch {

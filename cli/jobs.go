@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -40,13 +41,18 @@ func (a *app) listJobs(c *cobra.Command, which selection, p printer) error {
 		return usage(err)
 	}
 	return withDesk(c.Context(), cfg, false, func(desk agent.Desk) error {
+		found := false
 		for job, err := range desk.Jobs(c.Context(), filter) {
 			if err != nil {
 				return err
 			}
+			found = true
 			if err := p.job(job); err != nil {
 				return err
 			}
+		}
+		if _, text := p.(*textPrinter); text && !found {
+			fmt.Fprintln(a.err, "no such job") // not on stdout, where a program counts lines
 		}
 		return p.end()
 	})
@@ -55,10 +61,11 @@ func (a *app) listJobs(c *cobra.Command, which selection, p printer) error {
 func (a *app) showJob() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show one job and its whole history",
-		Long:    "Show tells of the job whose id begins with ID.",
-		Example: "  hotfolder jobs show 3f9a1c2e\n  hotfolder jobs show 3f9a1c2e --json",
+		Use:               "show ID",
+		Short:             "Show one job and its whole history",
+		Long:              "Show tells of the job whose id begins with ID.",
+		Example:           "  hotfolder jobs show 3f9a1c2e\n  hotfolder jobs show 3f9a1c2e --json",
+		ValidArgsFunction: a.completeIDs(""),
 		Args: func(_ *cobra.Command, ids []string) error {
 			if len(ids) != 1 {
 				return errors.New("name one job by its id; 'hotfolder jobs' lists them")

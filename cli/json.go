@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"hotfolder/agent"
 	"hotfolder/autoretouch"
@@ -20,10 +21,24 @@ func (p *jsonPrinter) status(s agent.Status) error { return p.print(s) }
 
 func (p *jsonPrinter) job(j store.Job) error {
 	j.History = nil // `jobs show` has it
-	return p.print(j)
+	return p.whole(j)
 }
 
-func (p *jsonPrinter) whole(j store.Job) error { return p.print(j) }
+// whole writes names that are no UTF-8 so that they can be read, as text output does, and beside them their bytes.
+func (p *jsonPrinter) whole(j store.Job) error {
+	printed := struct {
+		store.Job
+		PathBytes   []byte `json:"path_base64,omitempty"`
+		OutputBytes []byte `json:"output_base64,omitempty"`
+	}{Job: j}
+	if !utf8.ValidString(j.Path) {
+		printed.PathBytes, printed.Path = []byte(j.Path), visible(j.Path)
+	}
+	if !utf8.ValidString(j.Output) {
+		printed.OutputBytes, printed.Output = []byte(j.Output), visible(j.Output)
+	}
+	return p.print(printed)
+}
 
 func (p *jsonPrinter) organizations(list []autoretouch.Organization) error {
 	type organization struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hotfolder/agent"
+	"hotfolder/store"
 )
 
 func (a *app) retry() *cobra.Command {
@@ -21,6 +22,7 @@ again, a file that was refused is looked at anew. Nothing is paid twice.`,
   hotfolder retry --path shoes/red
   hotfolder retry --folder packshots
   hotfolder retry --all`,
+		ValidArgsFunction: a.completeIDs(store.Failed),
 		Args: func(_ *cobra.Command, ids []string) error {
 			filtered := which != (selection{})
 			switch {
@@ -50,7 +52,11 @@ func (a *app) retryJobs(c *cobra.Command, ids []string, which selection, all boo
 	return withDesk(c.Context(), cfg, true, func(desk agent.Desk) error {
 		done, err := desk.Retry(c.Context(), agent.RetryRequest{IDs: ids, Filter: filter, All: all})
 		if done.Jobs > 0 || err == nil {
-			fmt.Fprintf(a.out, "%s taken up again\n", plural(done.Jobs, "failed job"))
+			what := "no failed job"
+			if done.Jobs > 0 {
+				what = plural(done.Jobs, "failed job")
+			}
+			fmt.Fprintf(a.out, "%s taken up again\n", what)
 		}
 		return err
 	})

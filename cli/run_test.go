@@ -52,16 +52,20 @@ func TestFailedJobs(t *testing.T) {
 		t.Helper()
 		w.want(0, `(?m)^\w{8}  packshots +delivered .*B  a\.jpg -> a\.jpg$`, ``, "jobs", "--state", "delivered")
 		w.want(0, `(?m)^\w{8}  packshots +failed .*B  bad\.jpg: .*$`, ``, "jobs", "--path", w.path("in/packshots/bad.jpg"))
-		w.want(0, `^$`, ``, "jobs", "--folder", "website")
+		w.want(0, `^$`, `no such job\n`, "jobs", "--folder", "website")
 		w.want(0, `a\.jpg`, ``, "jobs", "--since", "1h")
-		w.want(0, `^$`, ``, "jobs", "--since", "0s")
-		w.want(1, `^$`, `hotfolder: no such job: zzz\n`, "jobs", "show", "zzz")
+		w.want(0, `^$`, `no such job\n`, "jobs", "--since", "0s")
+		failed := strings.Fields(w.run("jobs", "--state", "failed").stdout)[6]
+		w.want(0, `^`+failed+`\tpackshots/bad\.jpg\n:4\n$`, `Completion ended .*\n`, "__complete", "retry", failed[:2])
+		w.want(0, `(?m)^\w{8}\tpackshots/a\.jpg$`, `Completion ended .*\n`, "__complete", "jobs", "show", "")
+		w.want(0, `^:4\n$`, `Completion ended .*\n`, "__complete", "retry", failed, "")
+		w.want(1, `^$`, `hotfolder: no such job: zzz; 'hotfolder jobs' lists them\n`, "jobs", "show", "zzz")
 		w.want(0, `(?m)^FOLDER +STATE +DELIVERED +FAILED\npackshots +\w+ +1 +1\nwebsite +\w+ +0 +0\nall +1 +1$`, ``, "status")
 	}
 	look()
 	w.want(0, `^1 failed job taken up again\n$`, ``, "retry", "--all")
-	w.want(0, `^0 failed jobs taken up again\n$`, ``, "retry", "--folder", "website")
-	w.want(1, `^$`, `hotfolder: no such job: zzz\n`, "retry", "zzz")
+	w.want(0, `^no failed job taken up again\n$`, ``, "retry", "--folder", "website")
+	w.want(1, `^$`, `hotfolder: no such job: zzz; 'hotfolder jobs' lists them\n`, "retry", "zzz")
 	w.await("the next failure", func() bool { return strings.Contains(w.run("jobs", "--state", "failed").stdout, "bad.jpg") })
 	if got := stop(); got.code != 0 {
 		t.Errorf("run: exit %d, %s", got.code, got.stderr)
@@ -74,10 +78,13 @@ func TestFailedJobs(t *testing.T) {
 func TestStatusWhileItRunsAndAfter(t *testing.T) {
 	w := newWorld(t)
 	w.login()
-	w.want(0, `agent    not running`, ``, "status")
+	w.want(0, `^agent    has never run; 'hotfolder check' .*\naccount  unknown, `, ``, "status")
+	w.want(0, ``, ``, "logout")
+	w.want(0, `\naccount  login needed \('hotfolder login'\), `, ``, "status")
+	w.login()
 	w.want(0, `^$`, ``, "jobs", "--json")
-	w.want(0, `^0 failed jobs taken up again\n$`, ``, "retry", "--all")
-	w.want(1, `^$`, `hotfolder: no such job: abc\n`, "retry", "abc")
+	w.want(0, `^no failed job taken up again\n$`, ``, "retry", "--all")
+	w.want(1, `^$`, `hotfolder: no such job: abc; 'hotfolder jobs' lists them\n`, "retry", "abc")
 	if _, err := os.Stat(w.path("data/ledger.db")); err == nil {
 		t.Error("looking made a ledger")
 	}

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -37,7 +39,7 @@ which {p: 0.1, count: 3, at: ["GET /v1/workflow/execution"]} says more. The name
 			}
 			port, err := net.Listen("tcp", listen)
 			if err != nil {
-				return usage(fmt.Errorf("--listen: %w; choose another one", err))
+				return usage(fmt.Errorf("cannot serve on %s (%s); choose another address with --listen", listen, reasonOf(err)))
 			}
 			defer port.Close()
 			box, err := sandbox.New(o)
@@ -56,6 +58,17 @@ which {p: 0.1, count: 3, at: ["GET /v1/workflow/execution"]} says more. The name
 	c.Flags().DurationVar(&o.Processing, "processing", time.Second, "the least time that a picture takes")
 	c.Flags().StringArrayVar(&faults, "fault", nil, "something that goes wrong, as `NAME=VALUE`; may be given several times")
 	return c
+}
+
+// reasonOf is what the system said, without the calls that were made.
+func reasonOf(err error) string {
+	if s, ok := errors.AsType[*os.SyscallError](err); ok {
+		return s.Err.Error()
+	}
+	if o, ok := errors.AsType[*net.OpError](err); ok {
+		return o.Err.Error()
+	}
+	return err.Error()
 }
 
 // introduce tells all that a client needs, ready to be pasted.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hotfolder/agent"
 	"hotfolder/config"
 	"hotfolder/store"
 )
@@ -96,6 +98,35 @@ func folderNames(c *config.Config) (names []string) {
 
 func completeStates(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return stateNames(), cobra.ShellCompDirectiveNoFileComp
+}
+
+const (
+	mostCompleted = 50          // jobs that are offered to complete an id: the newest
+	timeCompleted = time.Second // for finding them: somebody waits at a prompt
+)
+
+// completeIDs offers the ids of the newest jobs, or of those in a state, each with its file.
+func (a *app) completeIDs(state store.State) cobra.CompletionFunc {
+	return func(_ *cobra.Command, given []string, begun string) (ids []string, _ cobra.ShellCompDirective) {
+		c, err := a.config()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), timeCompleted) // cobra gives none
+		defer cancel()
+		_ = withDesk(ctx, c, false, func(desk agent.Desk) error { // what was found until an error is better than nothing
+			for job, err := range desk.Jobs(ctx, store.Filter{State: state}) {
+				if err != nil {
+					return err
+				}
+				if id := shortID(job.ID); strings.HasPrefix(job.ID, begun) && !slices.Contains(given, id) {
+					ids = append(ids[max(0, len(ids)-mostCompleted+1):], cobra.CompletionWithDesc(id, visible(job.Folder+"/"+job.Path)))
+				}
+			}
+			return nil
+		})
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 func (a *app) completeFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -36,6 +37,27 @@ func (a *app) readyConfig() (*config.Config, error) {
 		err = c.RequireOrganization()
 	}
 	return c, err
+}
+
+// self is how a person started this program, as far as can be told.
+func self() string {
+	program, err := os.Executable()
+	name := strings.TrimSuffix(filepath.Base(program), ".exe")
+	switch {
+	case err != nil || name != "hotfolder": // renamed, or a test
+		return "hotfolder"
+	case strings.Contains(program, "go-build"):
+		return "go run ."
+	}
+	if found, err := exec.LookPath(name); err == nil {
+		if found, err = filepath.EvalSymlinks(found); err == nil && found == program {
+			return name
+		}
+	}
+	if strings.ContainsAny(program, " '\"&()") {
+		return `"` + program + `"`
+	}
+	return program
 }
 
 // command is how a person runs a command with the configuration of this one.

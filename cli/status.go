@@ -3,11 +3,14 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"hotfolder/agent"
+	"hotfolder/autoretouch"
 	"hotfolder/config"
 )
 
@@ -44,8 +47,22 @@ func (a *app) printStatus(ctx context.Context, c *config.Config, p printer) erro
 		if err != nil {
 			return err
 		}
-		return p.status(s)
+		return p.status(beforeAStart(s, c))
 	})
+}
+
+// beforeAStart adds what can be known while no agent runs: since when, about, and whether there is a login.
+func beforeAStart(s agent.Status, c *config.Config) agent.Status {
+	if s.Agent.Running {
+		return s
+	}
+	if info, err := os.Stat(ledgerFile(c)); err == nil {
+		s.Agent.Since = info.ModTime()
+	}
+	if _, err := savedLogin(c).Load(); errors.Is(err, autoretouch.ErrNoLogin) && os.Getenv(refreshTokenVariable) == "" {
+		s.Account.State = "login_needed"
+	}
+	return s
 }
 
 // watchStatus shows the status until ctx ends, the agent's or, while it does not run, the ledger's. What goes wrong is shown in

@@ -65,8 +65,12 @@ func (p *textPrinter) status(s agent.Status) error {
 }
 
 func agentLine(a agent.ProcessStatus) string {
-	if !a.Running {
-		return "agent    not running; 'hotfolder run' starts it"
+	switch {
+	case !a.Running && a.Since.IsZero():
+		return "agent    has never run; 'hotfolder check' says whether it can, 'hotfolder run' or 'hotfolder service start' starts it"
+	case !a.Running:
+		return fmt.Sprintf("agent    not running since about %s, so nothing is sent or fetched; 'hotfolder check' says whether something is\n"+
+			"         wrong, 'hotfolder run' or 'hotfolder service start' starts it", clock(a.Since))
 	}
 	return fmt.Sprintf("agent    running since %s, version %s, %s in the last hour",
 		clock(a.Since), visible(a.Version), plural(a.PerHour, "result"))
@@ -74,6 +78,9 @@ func agentLine(a agent.ProcessStatus) string {
 
 func accountLine(a agent.AccountStatus) string {
 	line := "account  " + strings.ReplaceAll(a.State, "_", " ")
+	if a.State == "login_needed" {
+		line += " ('hotfolder login')"
+	}
 	if a.Balance != nil {
 		line += fmt.Sprintf(", %s credits", humanize.Comma(int64(*a.Balance)))
 	}

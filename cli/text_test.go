@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,7 +41,7 @@ func TestExitCodes(t *testing.T) {
 			"hotfolder: AutoRetouch does not answer as it should (HTTP 503); try again in a while"},
 		"interrupted": {api(autoretouch.Transient, context.Canceled), 1, "hotfolder: interrupted"},
 		"hung agent":  {control.ErrNoAnswer, 4, "hotfolder: the agent runs but does not answer; try again; if it stays so, look into its log and restart it"},
-		"no job":      {store.ErrNotFound, 1, "hotfolder: no such job"},
+		"no job":      {store.ErrNotFound, 1, "hotfolder: no such job; 'hotfolder jobs' lists them"},
 		"two lines":   {errors.Join(errors.New("a"), errors.New("b\x1b[2J")), 1, `hotfolder: a; b\x1b[2J`},
 		"failed":      {&agent.Unfinished{Failed: 2}, 1, "hotfolder: 2 failed (see 'hotfolder jobs --state failed')"},
 	} {
@@ -85,5 +87,32 @@ error   shoes: the input folder is not there
 	}
 	if hasColours(&out) {
 		t.Error("a buffer has colours")
+	}
+}
+
+// A name that is no UTF-8 can be read, and got back byte for byte.
+func TestNamesInJSON(t *testing.T) {
+	for name, want := range map[string]string{
+		"Jäger.jpg":       `{"path":"Jäger.jpg"}`,
+		`a\xff.jpg`:       `{"path":"a\\xff.jpg"}`,
+		"a\xff\xe4/b.jpg": `{"path":"a\\xff\\xe4/b.jpg","path_base64":"Yf/kL2IuanBn"}`,
+	} {
+		var out bytes.Buffer
+		if err := (&jsonPrinter{out: &out}).job(store.Job{Path: name}); err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Path   string `json:"path"`
+			Base64 []byte `json:"path_base64,omitempty"`
+		}
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := json.Marshal(got); string(again) != want {
+			t.Errorf("%q: %s, want %s", name, again, want)
+		}
+		if back := cmp.Or(string(got.Base64), got.Path); back != name {
+			t.Errorf("%q comes back as %q", name, back)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 var rooms = map[string]map[string]string{
 	"hotfolder": {
 		"cli":         "hands it the arguments",
+		"dashboard":   "through cli",
 		"control":     "through cli",
 		"agent":       "through cli",
 		"config":      "through cli",
@@ -29,6 +30,7 @@ var rooms = map[string]map[string]string{
 	},
 	"cli": {
 		"control":     "status, jobs and retry reach a running agent",
+		"dashboard":   "the page, hung into the control server here",
 		"agent":       "run starts it, the other commands speak its Desk",
 		"config":      "every command begins with it",
 		"store":       "opened here and handed to the agent",
@@ -36,10 +38,19 @@ var rooms = map[string]map[string]string{
 		"autoretouch": "made here and handed to the agent; login, organizations, workflows, balance",
 		"sandbox":     "the commands sandbox and demo",
 		"installer":   "the command service",
-		"private":     "through autoretouch and control; a configuration that is changed stays whose it was",
+		"private":     "the page's password; through autoretouch and control; a configuration that is changed stays whose it was",
 		"testdata":    "the demo's photographs",
 		"tidy":        "names, numbers and times for people",
 		"report":      "the command report, and what is written each morning",
+	},
+	"dashboard": { // is handed to control's server, which decides who may speak to this machine at all
+		"agent":       "shows its Status",
+		"store":       "jobs and their states",
+		"tidy":        "names, numbers and times for people",
+		"config":      "through agent",
+		"watcher":     "through agent",
+		"autoretouch": "through agent",
+		"private":     "through agent",
 	},
 	"control": {
 		"agent":       "serves its Desk",
@@ -84,13 +95,14 @@ var rooms = map[string]map[string]string{
 
 // owners are the dependencies that are one room's business: who else needs what they do asks that room.
 var owners = map[string]struct{ room, why string }{
-	"go.etcd.io/bbolt":                 {"store", "nobody else knows how the ledger lies on disk"},
-	"github.com/fsnotify/fsnotify":     {"watcher", "events are hints, and only the watcher knows how to take them"},
-	"golang.org/x/oauth2":              {"autoretouch", "tokens are renewed in one place"},
-	"github.com/kardianos/service":     {"installer", "one room speaks to service managers"},
-	"github.com/spf13/cobra":           {"cli", "flags end there"},
-	"github.com/vbauerster/mpb/v8":     {"cli", "progress is shown, not made"},
-	"gopkg.in/natefinch/lumberjack.v2": {"cli", "where the log goes is chosen once"},
+	"go.etcd.io/bbolt":                    {"store", "nobody else knows how the ledger lies on disk"},
+	"github.com/fsnotify/fsnotify":        {"watcher", "events are hints, and only the watcher knows how to take them"},
+	"golang.org/x/oauth2":                 {"autoretouch", "tokens are renewed in one place"},
+	"github.com/kardianos/service":        {"installer", "one room speaks to service managers"},
+	"github.com/prometheus/client_golang": {"dashboard", "metrics are the page for programs"},
+	"github.com/spf13/cobra":              {"cli", "flags end there"},
+	"github.com/vbauerster/mpb/v8":        {"cli", "progress is shown, not made"},
+	"gopkg.in/natefinch/lumberjack.v2":    {"cli", "where the log goes is chosen once"},
 }
 
 type listed struct {

@@ -63,6 +63,15 @@ var catalogue = map[Code]struct {
 	PageOffline:      {Warning, "the local page is off", "choose another dashboard.listen in the configuration and restart", nil},
 }
 
+// Codes are all kinds of trouble that there are.
+func Codes() map[Code]Severity {
+	codes := map[Code]Severity{}
+	for code, c := range catalogue {
+		codes[code] = c.severity
+	}
+	return codes
+}
+
 // Trouble is one thing that is wrong now.
 type Trouble struct {
 	Code     Code      `json:"code"`

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"hotfolder/agent"
 	"hotfolder/config"
 	"hotfolder/control"
+	"hotfolder/dashboard"
+	"hotfolder/private"
 	"hotfolder/store"
 	"hotfolder/watcher"
 )
@@ -97,7 +100,26 @@ func (s start) hear(ctx context.Context, beside *sync.WaitGroup, a *agent.Agent)
 	})
 }
 
-// serve answers the commands while the agent runs. The agent does its work without it, too.
+// pagePassword reads the page's password; "" when it needs none.
+func (s start) pagePassword() (string, error) {
+	file := s.config.Dashboard.PasswordFile
+	if file == "" {
+		return "", nil
+	}
+	content, err := private.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	password := strings.TrimRight(string(content), "\r\n")
+	if len(password) < shortestPassword {
+		return "", fmt.Errorf("the password in %s has less than %d characters", file, shortestPassword)
+	}
+	return password, nil
+}
+
+const shortestPassword = 8
+
+// serve answers the commands, and shows the page, while the agent runs. The agent does its work without it, too.
 func (s start) serve(ctx context.Context, a *agent.Agent) {
 	server, err := control.Listen(control.Options{
 		Listen: s.config.Dashboard.Listen, DataDir: s.config.DataDir, Desk: a, Log: s.log,
@@ -106,8 +128,13 @@ func (s start) serve(ctx context.Context, a *agent.Agent) {
 		s.log.Warn("status, jobs and retry cannot reach this agent", "err", err)
 		return
 	}
-	if server.Moved != nil {
+	switch password, err := s.pagePassword(); {
+	case server.Moved != nil:
 		a.PageOff(server.Moved, "")
+	case err != nil:
+		a.PageOff(err, "correct the file dashboard.password_file, or leave that empty, and restart")
+	case s.config.Dashboard.Listen != "":
+		dashboard.New(a, password).Serve(server.Handle)
 	}
 	if err := server.Serve(ctx); err != nil {
 		s.log.Warn("status, jobs and retry could not reach this agent to the end", "err", err)

@@ -20,7 +20,7 @@ type api struct {
 }
 
 func (a api) routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /healthz", a.health)
 	inner := http.NewServeMux()
 	inner.HandleFunc("GET /api/status", a.status)
 	inner.HandleFunc("GET /api/jobs", a.jobs)
@@ -28,6 +28,23 @@ func (a api) routes(mux *http.ServeMux) {
 	inner.HandleFunc("POST /api/retry", a.retry)
 	inner.HandleFunc("POST /api/redeliver", a.redeliver)
 	mux.Handle("/api/", withToken(a.token, inner))
+}
+
+// health tells anyone whether the agent can work: that it is there, and that its ledger can be read and written. What a person or
+// the network has to mend is none of it: no restart would help. Which code it is, is all that is told.
+func (a api) health(w http.ResponseWriter, r *http.Request) {
+	status, err := a.desk.Status(r.Context())
+	if err != nil {
+		http.Error(w, "ledger_unreadable", http.StatusServiceUnavailable)
+		return
+	}
+	for _, t := range status.Troubles {
+		if t.Code == agent.LedgerUnwritable || t.Code == agent.LedgerDamaged {
+			http.Error(w, string(t.Code), http.StatusServiceUnavailable)
+			return
+		}
+	}
+	fmt.Fprintln(w, "ok")
 }
 
 func (a api) status(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hotfolder/agent"
 )
 
 // A page of another site that gives its own name this machine's address (DNS rebinding) learns and changes nothing, and neither
@@ -69,6 +72,29 @@ func TestHealthzRevealsNothing(t *testing.T) {
 		answers = append(answers, fmt.Sprint(got.Code, got.Body))
 		if answers[0] != answers[len(answers)-1] {
 			t.Errorf("%s: %s, want %s", path, answers[len(answers)-1], answers[0])
+		}
+	}
+}
+
+// It is well as long as it can work: what a person or the network must mend is no reason to start it anew.
+func TestHealthz(t *testing.T) {
+	trouble := func(code agent.Code) agent.Trouble {
+		return agent.Trouble{Code: code, Severity: agent.Error, Folder: "packshots", Text: "secret", Mend: "secret"}
+	}
+	for name, c := range map[string]struct {
+		desk *desk
+		code int
+		body string
+	}{
+		"well":                 {&desk{}, 200, "ok"},
+		"nobody is logged in":  {&desk{troubles: []agent.Trouble{trouble(agent.LoginNeeded), trouble(agent.InputOffline)}}, 200, "ok"},
+		"the disk is full":     {&desk{troubles: []agent.Trouble{trouble(agent.LoginNeeded), trouble(agent.LedgerUnwritable)}}, 503, "ledger_unwritable"},
+		"the ledger is broken": {&desk{troubles: []agent.Trouble{trouble(agent.LedgerDamaged)}}, 503, "ledger_damaged"},
+		"it cannot be read":    {&desk{err: errors.New("secret")}, 503, "ledger_unreadable"},
+	} {
+		got := ask(handler(c.desk, "127.0.0.1:8765"), request("GET", "/healthz", "localhost", nil, ""))
+		if got.Code != c.code || got.Body.String() != c.body+"\n" {
+			t.Errorf("%s: %d %q, want %d %s", name, got.Code, got.Body, c.code, c.body)
 		}
 	}
 }

@@ -30,6 +30,8 @@ type desk struct {
 	request   agent.RetryRequest
 	redeliver agent.RedeliverRequest
 	hang      chan struct{} // Status waits for it
+
+	troubles []agent.Trouble
 }
 
 func (d *desk) Status(ctx context.Context) (agent.Status, error) {
@@ -39,7 +41,9 @@ func (d *desk) Status(ctx context.Context) (agent.Status, error) {
 		case <-ctx.Done():
 		}
 	}
-	return agent.Status{Counts: map[store.State]int{store.Queued: len(d.jobs)}, Agent: agent.ProcessStatus{Running: true}}, d.err
+	return agent.Status{
+		Counts: map[store.State]int{store.Queued: len(d.jobs)}, Agent: agent.ProcessStatus{Running: true}, Troubles: d.troubles,
+	}, d.err
 }
 
 func (d *desk) Jobs(_ context.Context, f store.Filter) iter.Seq2[store.Job, error] {

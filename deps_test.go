@@ -59,6 +59,7 @@ var rooms = map[string]map[string]string{
 		"watcher":     "through agent",
 		"autoretouch": "reads what it announces",
 		"private":     "the way to the agent is for its owner alone",
+		"tidy":        "through agent",
 	},
 	"report": { // knows jobs, not who does them
 		"store":   "counts jobs",
@@ -71,6 +72,7 @@ var rooms = map[string]map[string]string{
 		"watcher":     "says which files are ready",
 		"config":      "what to do with each folder",
 		"private":     "what is remembered of shares is replaced whole or not at all",
+		"tidy":        "numbers and times in what people are told",
 	},
 	"autoretouch": { // knows no folders and no ledger, so that it is a client for anyone
 		"private": "the login's file is for its owner alone",

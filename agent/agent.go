@@ -64,6 +64,7 @@ type Agent struct {
 	since    time.Time
 
 	deliveries, failures atomic.Int64 // since the start
+	failRate             rate
 }
 
 // folder is a hot folder and what is known of it now.
@@ -168,6 +169,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	all.Go(func() { a.accountLoop(ctx, work) })
 	all.Go(func() { a.copyLoop(ctx) })
 	all.Go(func() { a.progressLoop(ctx) })
+	all.Go(func() { a.failuresLoop(ctx) })
 
 	if a.once {
 		watchers.Wait()
@@ -251,7 +253,7 @@ func (a *Agent) fail(f *folder, job store.Job, why string) {
 		a.ledgerTrouble(err)
 		return
 	}
-	a.failures.Add(1)
+	a.failedOne()
 	f.log.Error("failed", "file", job.Path, "job", job.ID, "why", why)
 	a.leaveAside(f, job)
 }

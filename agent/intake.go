@@ -84,7 +84,7 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 	log := f.log.With("file", job.Path, "job", job.ID)
 	switch {
 	case added && job.State == store.Failed:
-		a.failures.Add(1)
+		a.failedOne()
 		log.Error("failed", "why", job.Error)
 		a.leaveAside(f, job)
 	case added:

@@ -33,6 +33,7 @@ const (
 	InputEvents      Code = "input_events"
 	OutputUnwritable Code = "output_unwritable"
 	OriginalStuck    Code = "original_stuck"
+	ManyFailed       Code = "many_failed"
 	LedgerUnwritable Code = "ledger_unwritable"
 	LedgerDamaged    Code = "ledger_damaged"
 	PageOffline      Code = "page_offline"
@@ -57,6 +58,7 @@ var catalogue = map[Code]struct {
 	InputEvents:      {Warning, "the system reports no changes in the input folder", "new files are found by looking, a little later", nil},
 	OutputUnwritable: {Error, "results cannot be written to the output folder", "connect it, make room on it or give the right to write; results wait and go on by themselves", nil},
 	OriginalStuck:    {Warning, "originals cannot be moved out of the input folder", "close the program that holds them, make room or give the right to write; it is tried again all the time", nil},
+	ManyFailed:       {Error, "many pictures failed", "see why with 'hotfolder jobs --state failed'; 'hotfolder retry' takes them up again", nil},
 	LedgerUnwritable: {Error, "the ledger cannot be written", "make room on the disk of data_dir; it goes on by itself", nil},
 	LedgerDamaged:    {Error, "the ledger is damaged", "stop the agent and put the newest copy in its place, or run 'hotfolder recover'", nil},
 	WebhookOffline:   {Warning, "results cannot be announced by AutoRetouch", "correct webhook in the configuration and restart; they are found by polling, a little later", nil},
@@ -165,10 +167,15 @@ func (t *troubles) list() []Trouble {
 }
 
 func (t *troubles) coveredLocked(key troubleKey) bool {
-	for other := range t.now {
-		if slices.Contains(catalogue[other.code].covers, key.code) && (other.folder == "" || other.folder == key.folder) {
+	for _, other := range t.now {
+		if other.Covers(key.code, key.folder) {
 			return true
 		}
 	}
 	return false
+}
+
+// Covers tells whether the trouble, while it lasts, hides another one, of which it is the cause.
+func (t Trouble) Covers(code Code, folder string) bool {
+	return slices.Contains(catalogue[t.Code].covers, code) && (t.Folder == "" || t.Folder == folder)
 }

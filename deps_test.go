@@ -27,6 +27,7 @@ var rooms = map[string]map[string]string{
 		"testdata":    "through cli",
 		"tidy":        "through cli",
 		"report":      "through cli",
+		"notify":      "through cli",
 	},
 	"cli": {
 		"control":     "status, jobs and retry reach a running agent",
@@ -42,6 +43,7 @@ var rooms = map[string]map[string]string{
 		"testdata":    "the demo's photographs",
 		"tidy":        "names, numbers and times for people",
 		"report":      "the command report, and what is written each morning",
+		"notify":      "tells people beside the agent",
 	},
 	"dashboard": { // is handed to control's server, which decides who may speak to this machine at all
 		"agent":       "shows its Status",
@@ -63,8 +65,18 @@ var rooms = map[string]map[string]string{
 	},
 	"report": { // knows jobs, not who does them
 		"store":   "counts jobs",
-		"private": "through store",
+		"config":  "the time of day of the daily one",
+		"private": "remembers the last daily one",
 		"tidy":    "names, numbers and times for people",
+	},
+	"notify": { // knows how an agent fares, not how it is reached
+		"agent":       "its status and troubles",
+		"config":      "the mail server",
+		"private":     "its password, and what was told",
+		"tidy":        "names and times for people",
+		"store":       "the states in a status",
+		"watcher":     "through agent",
+		"autoretouch": "through agent",
 	},
 	"agent": {
 		"autoretouch": "the API's calls and their errors",

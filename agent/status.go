@@ -64,6 +64,15 @@ func (a *Agent) PageOff(why error, mend string) { a.troubles.raise(PageOffline, 
 // WebhookOff says that the API's announcements can't be received.
 func (a *Agent) WebhookOff(why error) { a.troubles.raise(WebhookOffline, "", why.Error(), "") }
 
+// Reported says how the daily report fared; nil: it is written or sent.
+func (a *Agent) Reported(err error) {
+	if err != nil {
+		a.troubles.raise(ReportLate, "", reason(err), "")
+		return
+	}
+	a.troubles.clear(ReportLate, "")
+}
+
 func (a *Agent) accountState() string {
 	switch {
 	case a.troubles.has(LoginNeeded, ""):

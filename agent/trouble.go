@@ -37,6 +37,7 @@ const (
 	LedgerUnwritable Code = "ledger_unwritable"
 	LedgerDamaged    Code = "ledger_damaged"
 	PageOffline      Code = "page_offline"
+	ReportLate       Code = "report_late"
 	WebhookOffline   Code = "webhook_offline"
 )
 
@@ -62,6 +63,7 @@ var catalogue = map[Code]struct {
 	LedgerUnwritable: {Error, "the ledger cannot be written", "make room on the disk of data_dir; it goes on by itself", nil},
 	LedgerDamaged:    {Error, "the ledger is damaged", "stop the agent and put the newest copy in its place, or run 'hotfolder recover'", nil},
 	WebhookOffline:   {Warning, "results cannot be announced by AutoRetouch", "correct webhook in the configuration and restart; they are found by polling, a little later", nil},
+	ReportLate:       {Warning, "the daily report cannot be written or sent", "connect its folder, or correct report and mail in the configuration; it is tried again all the time", nil},
 	PageOffline:      {Warning, "the local page is off", "choose another dashboard.listen in the configuration and restart", nil},
 }
 

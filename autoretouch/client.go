@@ -72,7 +72,7 @@ func New(o Options) (*Client, error) {
 	transport := o.Transport
 	if transport == nil {
 		var err error
-		if transport, err = newTransport(o.CAFile); err != nil {
+		if transport, err = NewTransport(o.CAFile); err != nil {
 			return nil, err
 		}
 	}

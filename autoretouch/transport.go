@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// newTransport is HTTP/2 where offered; elsewhere it keeps connections for as many uploads and downloads as run at once.
-func newTransport(caFile string) (*http.Transport, error) {
+// NewTransport is HTTP/2 where offered; elsewhere it keeps connections for as many uploads and downloads as run at once. It trusts
+// the system's certificates and those of a PEM file ("": none), and takes its proxy from the environment.
+func NewTransport(caFile string) (*http.Transport, error) {
 	roots, err := rootsWith(caFile)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,9 @@ func (s start) run(ctx context.Context) (err error) {
 	if s.config.Webhook.Listen != "" {
 		s.hear(during, &beside, a)
 	}
+	if !s.once {
+		s.assist(during, &beside, a)
+	}
 	if s.beside != nil {
 		beside.Go(func() { s.beside(during, a, before) })
 	}

@@ -43,7 +43,6 @@ func (r Report) HTML(w io.Writer) error {
 type reportView struct{ Report }
 
 func (v reportView) Title() string            { return v.title() }
-func (v reportView) Headline() string         { return v.headline() }
 func (v reportView) Clock(t time.Time) string { return v.clock(t) }
 func (v reportView) Chart() chart             { return chartOf(v.Report) }
 

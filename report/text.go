@@ -16,7 +16,7 @@ const mostTold = 30
 // Text writes the report for a terminal or a mail.
 func (r Report) Text(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n\n", r.title(), r.headline())
+	fmt.Fprintf(&b, "%s\n%s\n\n", r.title(), r.Headline())
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "FOLDER\tORDER\tDELIVERED\tFAILED\tWAITING\tCREDITS\tFIRST\tLAST\tMEDIAN\tWORST")
 	for _, f := range r.Folders {
@@ -62,8 +62,8 @@ func (r Report) title() string {
 
 func day(t time.Time) string { return t.Format("Mon 2006-01-02 15:04") }
 
-// headline is the report in a line.
-func (r Report) headline() string {
+// Headline is the report in a line.
+func (r Report) Headline() string {
 	return fmt.Sprintf("%s delivered, %s failed, %s waiting, %s", tidy.Count(r.Delivered, "picture"), tidy.Number(r.Failed), tidy.Number(r.Waiting),
 		tidy.Count(r.Credits, "credit"))
 }

@@ -76,6 +76,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	return exitCode(err)
 }
 
+// Root is the command line as it is documented.
+func Root() *cobra.Command { return (&app{}).root() }
+
 // app is what the commands share.
 type app struct {
 	in         io.Reader

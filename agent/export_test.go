@@ -16,3 +16,8 @@ func (a *Agent) Through(ledger func(Rows) Rows, disk func(Disk) Disk) {
 		a.disk = disk(a.disk)
 	}
 }
+
+// Jam has the uploads' loop wait for end when it looks for something to take, before it runs.
+func (a *Agent) Jam(end <-chan struct{}) {
+	a.stages[0].room = func(*folder) int { <-end; return 0 }
+}

@@ -114,7 +114,7 @@ func (d *demo) runAgent(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	log, file := openLog(d.cfg, true, nil)
+	log, file := openLog(d.cfg, serviceLog(d.cfg, ""), nil)
 	defer file.Close()
 	a, err := agent.New(agent.Options{
 		Config: d.cfg, Ledger: ledger, API: d.api, Log: log, Version: build().version, Events: watcher.OSEvents,

@@ -1,22 +1,21 @@
 package cli
 
 import (
+	"cmp"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"hotfolder/config"
 )
 
-// openLog opens the log that the configuration asks for. Without a file of its own it goes to terminal or, as a service, which
-// has none, to data_dir. The caller closes it.
-func openLog(c *config.Config, service bool, terminal io.Writer) (*slog.Logger, io.Closer) {
-	file := c.Log.File
-	if file == "" && service {
-		file = filepath.Join(c.DataDir, "hotfolder.log")
-	}
+// openLog opens the log that the configuration asks for. If that names no file it goes into the file otherwise or, without one, to
+// terminal. The caller closes it.
+func openLog(c *config.Config, otherwise string, terminal io.Writer) (*slog.Logger, io.Closer) {
+	file := cmp.Or(c.Log.File, otherwise)
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.Log.Level)) // the configuration was checked
 	options := &slog.HandlerOptions{Level: level}
@@ -28,6 +27,12 @@ func openLog(c *config.Config, service bool, terminal io.Writer) (*slog.Logger, 
 		Compress: c.Log.Compress, LocalTime: true,
 	}
 	return slog.New(handler(c.Log.Format, rotated, options)), rotated
+}
+
+// serviceLog is the file of a service's log, since a service has no terminal. systemd says which folders it made for logs.
+func serviceLog(c *config.Config, logsDirectory string) string {
+	dir, _, _ := strings.Cut(logsDirectory, ":")
+	return cmp.Or(c.Log.File, filepath.Join(cmp.Or(dir, c.DataDir), "hotfolder.log"))
 }
 
 func handler(format string, w io.Writer, o *slog.HandlerOptions) slog.Handler {

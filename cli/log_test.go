@@ -15,21 +15,28 @@ func TestLogGoesWhereItShould(t *testing.T) {
 	for name, c := range map[string]struct {
 		file     string
 		service  bool
+		logs     string // $LOGS_DIRECTORY
 		wantFile string // "": the terminal
 	}{
-		"on a terminal":           {"", false, ""},
-		"as a service":            {"", true, "hotfolder.log"},
-		"to a file":               {"my.log", false, "my.log"},
-		"to a file, as a service": {"my.log", true, "my.log"},
+		"on a terminal":           {"", false, "", ""},
+		"as a service":            {"", true, "", "hotfolder.log"},
+		"to a file":               {"my.log", false, "", "my.log"},
+		"to a file, as a service": {"my.log", true, "/var/log/hotfolder", "my.log"},
+		"as systemd's service":    {"", true, "logs:more", "logs/hotfolder.log"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Default()
 			cfg.DataDir, cfg.Log.Format, cfg.Log.Level = t.TempDir(), "json", "warn"
+			t.Chdir(cfg.DataDir)
 			if c.file != "" {
 				cfg.Log.File = filepath.Join(cfg.DataDir, c.file)
 			}
 			var terminal bytes.Buffer
-			log, file := openLog(&cfg, c.service, &terminal)
+			otherwise := ""
+			if c.service {
+				otherwise = serviceLog(&cfg, c.logs)
+			}
+			log, file := openLog(&cfg, otherwise, &terminal)
 			log.Info("not this")
 			log.Warn("this", "folder", "shoes")
 			if err := file.Close(); err != nil {

@@ -77,7 +77,7 @@ func (p *progress) above(w io.Writer) io.Writer {
 }
 
 // watch shows how things stand until ctx ends.
-func (p *progress) watch(ctx context.Context, desk agent.Desk, before agent.Status) {
+func (p *progress) watch(ctx context.Context, desk *agent.Agent, before agent.Status) {
 	p.begun = true
 	pace := 10 * time.Second
 	if p.bars != nil {

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
+	"hotfolder/agent"
 	"hotfolder/config"
 	"hotfolder/installer"
 )
@@ -44,7 +46,10 @@ func (a *app) runAgent(ctx context.Context, once bool) error {
 	if once {
 		return a.runOnce(ctx, c)
 	}
-	log, file := openLog(c, !installer.Interactive(), a.err)
+	if !installer.Interactive() {
+		return a.runService(ctx, c)
+	}
+	log, file := openLog(c, "", a.err)
 	defer file.Close()
 	if c.Log.File != "" {
 		fmt.Fprintf(a.err, "logging to %s\n", c.Log.File)
@@ -52,10 +57,29 @@ func (a *app) runAgent(ctx context.Context, once bool) error {
 	return start{config: c, log: log}.run(ctx)
 }
 
+// runService runs under a service manager.
+func (a *app) runService(ctx context.Context, c *config.Config) error {
+	log, file := openLog(c, serviceLog(c, os.Getenv("LOGS_DIRECTORY")), a.err)
+	defer file.Close()
+	return start{config: c, log: log, beside: func(ctx context.Context, agent *agent.Agent, _ agent.Status) {
+		err := installer.Alive(ctx, func() (string, error) {
+			if err := agent.Pulse(); err != nil {
+				log.Error("the service should be started again", "why", err)
+				return "", err
+			}
+			s, err := agent.Status(ctx)
+			return serviceLine(s), err
+		})
+		if err != nil {
+			log.Error("systemd cannot be told how it goes", "err", err)
+		}
+	}}.run(ctx)
+}
+
 // runOnce shows on stdout how it goes; on a terminal the log runs above the bars.
 func (a *app) runOnce(ctx context.Context, c *config.Config) error {
 	p := newProgress(a.out, c.Folders)
-	log, file := openLog(c, false, p.above(a.err))
+	log, file := openLog(c, "", p.above(a.err))
 	defer file.Close()
 	err := start{config: c, log: log, once: true, beside: p.watch}.run(ctx)
 	p.end()

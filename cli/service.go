@@ -1,11 +1,20 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"hotfolder/agent"
+	"hotfolder/config"
 	"hotfolder/installer"
+	"hotfolder/store"
 )
 
 func (a *app) service() *cobra.Command {
@@ -37,8 +46,8 @@ func (a *app) serviceCommand(name, short, done string, do func() error) *cobra.C
 			if err := do(); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(a.out, "service "+done)
-			return err
+			fmt.Fprintln(a.out, "service "+done) // an installer may have given it nowhere to say so, which is no failure
+			return nil
 		},
 	}
 }
@@ -61,8 +70,10 @@ func restartService() error {
 
 func (a *app) serviceStatus() *cobra.Command {
 	return &cobra.Command{
-		Use:     "status",
-		Short:   "Show whether the service is installed and runs",
+		Use:   "status",
+		Short: "Show whether the service runs, since when, under which account, with which configuration and log",
+		Long: `Status asks the service manager; everybody may. It ends with code 4 if the service does not run. 'hotfolder status' tells how
+the work goes.`,
 		Example: "  hotfolder service status",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -70,8 +81,66 @@ func (a *app) serviceStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(a.out, is)
-			return err
+			if err := a.showService(is); err != nil {
+				return err
+			}
+			switch is.State {
+			case installer.Running, installer.Starting:
+				return nil
+			case installer.NotInstalled:
+				return &coded{exitUnreachable, errors.New("the service is not installed; run 'hotfolder service install' first")}
+			case installer.Failed:
+				return &coded{exitUnreachable, errors.New("the service ended with an error; its log says why")}
+			}
+			return &coded{exitUnreachable, errors.New("the service does not run; run 'hotfolder service start'")}
 		},
 	}
+}
+
+func (a *app) showService(is installer.Info) error {
+	t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	line := func(what, value string) {
+		if value != "" {
+			fmt.Fprintf(t, "%s\t%s\n", what, visible(value))
+		}
+	}
+	state := string(is.State)
+	if !is.Since.IsZero() {
+		state += " since " + is.Since.Local().Format(time.DateTime)
+	}
+	line("state", state)
+	line("account", is.Account)
+	line("program", is.Program)
+	line("configuration", is.Config)
+	line("log", logOfService(is))
+	return t.Flush()
+}
+
+// logOfService is empty if only those who may read the configuration can know it.
+func logOfService(is installer.Info) string {
+	c, err := config.Load(is.Config, func(key string) string {
+		if key == "USERPROFILE" { // where Windows' own accounts have theirs, by which the default of data_dir is told
+			key = "SystemRoot"
+		}
+		return os.Getenv(key)
+	})
+	if err != nil {
+		return ""
+	}
+	return serviceLog(c, is.Logs)
+}
+
+// serviceLine is what `systemctl status` says of the agent: what is wrong, or how many jobs are in each state.
+func serviceLine(s agent.Status) string {
+	if len(s.Troubles) > 0 {
+		t := s.Troubles[0]
+		return fmt.Sprintf("%s: %s; %s", t.Severity, visible(troubleText(t)), visible(t.Mend))
+	}
+	var counts []string
+	for _, state := range store.States {
+		if n := s.Counts[state]; n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return cmp.Or(strings.Join(counts, ", "), "waits for pictures")
 }

@@ -24,7 +24,7 @@ type start struct {
 	once   bool
 
 	// beside, unless it is nil, runs beside the agent, which had stood at before. Its ctx ends when the agent has ended.
-	beside func(ctx context.Context, desk agent.Desk, before agent.Status)
+	beside func(ctx context.Context, a *agent.Agent, before agent.Status)
 }
 
 // run puts the agent together, runs it until ctx ends or, with once, until it has done what there is to do, and takes it

@@ -1,6 +1,6 @@
 // Package installer makes the agent a service of the operating system: Windows' service control manager, systemd or
 // launchd, through kardianos/service. Read this file (register, start, stop, remove), then run.go (being the service),
-// unit.go (what systemd is told) and recovery_windows.go (what Windows is told).
+// notify.go (telling systemd), query_*.go (how it is), unit.go (what systemd is told) and register_windows.go (what Windows is told).
 package installer
 
 import (
@@ -10,6 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/kardianos/service"
 )
@@ -28,19 +31,32 @@ type Status string
 // The states of the service.
 const (
 	Running      Status = "running"
+	Starting     Status = "starting"
 	Stopped      Status = "stopped"
+	Failed       Status = "failed" // it ended with an error; the service manager may be about to start it again
 	NotInstalled Status = "not installed"
 )
+
+// Info is what is known of the service without looking into its configuration. What the service manager does not tell is empty.
+type Info struct {
+	State   Status
+	Since   time.Time // if it runs
+	Account string
+	Program string
+	Config  string
+	Logs    string // the folder that the service manager made for its log
+}
 
 // Errors that the caller can tell apart; their texts name the mend.
 var (
 	ErrRights       = errors.New("not allowed; " + howToGetRights())
 	ErrNotInstalled = errors.New("the service is not installed; run `hotfolder service install` first")
+	errNoSystemd    = errors.New("this system does not run systemd; have its init system start `hotfolder run`")
 	ErrPackaged     = errors.New("the service came with the hotfolder package; put the configuration into /etc/hotfolder/hotfolder.yaml and run `sudo hotfolder service start`, or remove the package first")
 )
 
 // Install registers this program as a service that starts with the machine. An earlier registration is replaced, and
-// goes on running if it was. It does not start a new one.
+// goes on running if it was. It does not start a new one. On Windows the account that somebody gave the service is kept.
 func Install(o Options) error {
 	if err := mayChange(); err != nil {
 		return fmt.Errorf("install service: %w", err)
@@ -52,7 +68,7 @@ func Install(o Options) error {
 	if err != nil {
 		return fmt.Errorf("install service: %w", err)
 	}
-	return with(d, "install", install)
+	return with(d, "install", func(s service.Service) error { return install(s, d) })
 }
 
 // Uninstall stops the service and removes it. It is no error if there is none.
@@ -70,22 +86,21 @@ func Start() error { return change("start", start) }
 func Stop() error { return change("stop", stop) }
 
 // Query asks the service manager how the service is. It needs no rights.
-func Query() (Status, error) {
-	var is Status
-	err := with(&service.Config{Name: Name}, "look at", func(s service.Service) (err error) {
-		is, err = status(s)
-		if is == NotInstalled && hasUnit() {
-			is = ""
-			return errors.New("systemd does not answer; try it with sudo")
-		}
-		return err
-	})
-	return is, err
+func Query() (Info, error) {
+	info, err := query()
+	if err != nil {
+		return info, fmt.Errorf("look at service: %w", err)
+	}
+	return info, nil
 }
 
-// hasUnit says whether systemd has been told of the service. kardianos/service takes a systemctl that fails, as it does
-// for users whom the system bus does not serve, for one that knows of no service.
-func hasUnit() bool { return isUnit("/etc/systemd/system") || isPackaged() }
+// command takes apart the service's command, the last of which is the configuration file.
+func (i *Info) command(program string, arguments []string) {
+	i.Program = program
+	if n := slices.Index(arguments, "--config"); n >= 0 && n+1 < len(arguments) {
+		i.Config = strings.Join(arguments[n+1:], " ")
+	}
+}
 
 // isPackaged says whether a .deb or .rpm brought the service, which is theirs then.
 func isPackaged() bool { return isUnit("/usr/lib/systemd/system") || isUnit("/lib/systemd/system") }
@@ -105,7 +120,7 @@ func change(what string, do func(service.Service) error) error {
 // with does what do says with the service and names it in the error.
 func with(d *service.Config, what string, do func(service.Service) error) error {
 	if runtime.GOOS == "linux" && service.Platform() != "linux-systemd" {
-		return fmt.Errorf("%s service: this system does not run systemd; have its init system start `hotfolder run`", what)
+		return fmt.Errorf("%s service: %w", what, errNoSystemd)
 	}
 	s, err := service.New(&program{}, d)
 	if err == nil {
@@ -120,24 +135,24 @@ func with(d *service.Config, what string, do func(service.Service) error) error 
 	return nil
 }
 
-func install(s service.Service) error {
+func install(s service.Service, d *service.Config) error {
 	before, err := status(s)
 	if err != nil {
 		return err
 	}
-	if before != NotInstalled {
-		if err := uninstall(s); err != nil {
-			return err
-		}
+	if before == NotInstalled {
+		err = s.Install()
+	} else if err = stop(s); err == nil {
+		err = replace(s, d)
 	}
-	if err := s.Install(); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := setRecovery(); err != nil {
 		return fmt.Errorf("set restart on failure: %w", err)
 	}
 	if before == Running {
-		return s.Start()
+		return began(s.Start())
 	}
 	return nil
 }
@@ -160,7 +175,25 @@ func start(s service.Service) error {
 	case is == Running:
 		return nil
 	}
-	return s.Start()
+	return began(s.Start())
+}
+
+// began says where to look when the service manager could not start the service, of which it knows no more itself.
+func began(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("it does not start (%w); %s", err, whereToLook())
+}
+
+func whereToLook() string {
+	switch runtime.GOOS {
+	case "windows":
+		return "run `hotfolder check`, and look into hotfolder.log in the data folder"
+	case "linux":
+		return "`journalctl -u hotfolder` says why"
+	}
+	return "run `hotfolder check`"
 }
 
 func stop(s service.Service) error {

@@ -55,6 +55,7 @@ func TestEachChangeMayBeRepeated(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("setRecovery speaks to the real service manager")
 	}
+	anew := func(s service.Service) error { return install(s, nil) }
 	none, idle, busy, broken := fake{}, fake{installed: true}, fake{installed: true, running: true}, fake{installed: true, failed: true}
 	for _, test := range []struct {
 		name string
@@ -63,10 +64,10 @@ func TestEachChangeMayBeRepeated(t *testing.T) {
 		want string
 		err  error
 	}{
-		{"install", install, none, "install", nil},
-		{"install again", install, idle, "uninstall install", nil},
-		{"install over a running one", install, busy, "stop uninstall install start", nil},
-		{"install over a failed one", install, broken, "uninstall install", nil},
+		{"install", anew, none, "install", nil},
+		{"install again", anew, idle, "uninstall install", nil},
+		{"install over a running one", anew, busy, "stop uninstall install start", nil},
+		{"install over a failed one", anew, broken, "uninstall install", nil},
 		{"uninstall", uninstall, idle, "uninstall", nil},
 		{"uninstall a running one", uninstall, busy, "stop uninstall", nil},
 		{"uninstall nothing", uninstall, none, "", nil},
@@ -165,12 +166,14 @@ func TestSystemdAcceptsTheUnit(t *testing.T) {
 	}
 }
 
-func TestNotify(t *testing.T) {
+// systemd hears that the service is ready, that it lives as long as it is well, and that it stops; each in messages of its own,
+// whatever the service says of itself.
+func TestAlive(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no systemd there")
 	}
 	t.Setenv("NOTIFY_SOCKET", "")
-	if err := Notify("READY=1"); err != nil {
+	if err := Alive(t.Context(), func() (string, error) { panic("nobody listens") }); err != nil {
 		t.Errorf("without systemd: %v", err)
 	}
 	socket := filepath.Join(t.TempDir(), "notify")
@@ -180,11 +183,28 @@ func TestNotify(t *testing.T) {
 	}
 	defer conn.Close()
 	t.Setenv("NOTIFY_SOCKET", socket)
-	if err := Run(t.Context(), func(context.Context) error { return nil }); err != nil {
+	t.Setenv("WATCHDOG_USEC", "40000")
+	looks := 0
+	err = Run(t.Context(), func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		return Alive(ctx, func() (string, error) {
+			switch looks++; looks {
+			case 1:
+				return "1 queued\nWATCHDOG=trigger", nil
+			case 2:
+				return "", errors.New("stuck")
+			}
+			cancel()
+			return "2 queued", nil
+		})
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"READY=1", "STOPPING=1"} {
-		heard := make([]byte, 64)
+	for _, want := range []string{
+		"READY=1\nWATCHDOG=1\nSTATUS=1 queued WATCHDOG=trigger", "STATUS=ill: stuck", "WATCHDOG=1\nSTATUS=2 queued", "STOPPING=1",
+	} {
+		heard := make([]byte, 128)
 		n, err := conn.Read(heard)
 		if err != nil || string(heard[:n]) != want {
 			t.Errorf("systemd heard %q, %v, want %q", heard[:n], err, want)

@@ -1,13 +1,61 @@
 package installer
 
 import (
+	"context"
 	"net"
 	"os"
+	"strconv"
+	"strings"
+	"time"
 )
 
-// Notify tells systemd how the service is: "READY=1", "STOPPING=1" or "WATCHDOG=1" (sd_notify(3)). It does nothing
-// where systemd has not asked for it.
-func Notify(state string) error {
+// tellEvery is how often systemd hears of the service, unless its watchdog wants to hear more often.
+const tellEvery = 10 * time.Second
+
+// Alive tells systemd that the service is ready and, until ctx ends, what look says that it does. While look has an error to tell,
+// or does not return, the watchdog hears nothing and in the end has the service started again (WatchdogSec in the unit). Where no
+// systemd listens it does nothing. Its error is that systemd cannot be told.
+func Alive(ctx context.Context, look func() (status string, err error)) error {
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		return nil
+	}
+	t := time.NewTicker(min(tellEvery, watchdog()/4))
+	defer t.Stop()
+	for first := true; ; first = false {
+		status, err := look()
+		var lines []string
+		if first {
+			lines = append(lines, "READY=1")
+		}
+		if err == nil {
+			lines = append(lines, "WATCHDOG=1", "STATUS="+oneLine(status))
+		} else {
+			lines = append(lines, "STATUS=ill: "+oneLine(err.Error()))
+		}
+		if err := notify(lines...); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// watchdog is how long systemd waits to hear of the service; an hour if it has no watchdog for it.
+func watchdog() time.Duration {
+	us, err := strconv.Atoi(os.Getenv("WATCHDOG_USEC"))
+	if err != nil || us <= 0 {
+		return time.Hour
+	}
+	return time.Duration(us) * time.Microsecond
+}
+
+func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }
+
+// notify sends systemd lines such as "READY=1" (sd_notify(3)), if it listens.
+func notify(lines ...string) error {
 	socket := os.Getenv("NOTIFY_SOCKET") // one that begins with @ has no file; package net knows that
 	if socket == "" {
 		return nil
@@ -17,6 +65,6 @@ func Notify(state string) error {
 		return err
 	}
 	defer conn.Close()
-	_, err = conn.Write([]byte(state))
+	_, err = conn.Write([]byte(strings.Join(lines, "\n")))
 	return err
 }

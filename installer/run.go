@@ -16,7 +16,7 @@ const stopWithin = 18 * time.Second
 // Interactive says whether a person started the program, rather than a service manager.
 func Interactive() bool { return service.Interactive() }
 
-// Run is run under a service manager: run's context ends when ctx does or the service manager says stop. It returns
+// Run is run under a service manager, which run tells with Alive when it is ready: run's context ends when ctx does or the service manager says stop. It returns
 // run's error after run has returned, or an error if run is not back 18 s after it was told to stop.
 func Run(ctx context.Context, run func(context.Context) error) error {
 	p := &program{ctx: ctx, run: run, ended: make(chan struct{})}
@@ -39,9 +39,6 @@ type program struct {
 func (p *program) Start(s service.Service) error {
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(p.ctx)
-	if err := Notify("READY=1"); err != nil {
-		return fmt.Errorf("tell systemd: %w", err)
-	}
 	go func() {
 		p.err = p.run(ctx)
 		close(p.ended)
@@ -61,7 +58,7 @@ func (p *program) wait() {
 }
 
 func (p *program) Stop(service.Service) error {
-	_ = Notify("STOPPING=1") // for `systemctl status` alone
+	_ = notify("STOPPING=1") // for `systemctl status` alone
 	p.cancel()
 	select {
 	case <-p.ended:

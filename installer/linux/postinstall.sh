@@ -11,7 +11,8 @@ if [ "$1" = 1 ] || { [ "$1" = configure ] && [ -z "$2" ]; }; then
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
-	systemctl try-restart hotfolder.service
-	# Nothing, if it runs or there is no configuration yet; whoever does not want it has disabled it.
-	! systemctl --quiet is-enabled hotfolder.service || systemctl start hotfolder.service
+	# Not at all, if there is no configuration yet; whoever does not want it has disabled it.
+	if systemctl --quiet is-active hotfolder.service || systemctl --quiet is-enabled hotfolder.service; then
+		systemctl restart hotfolder.service || echo "hotfolder is installed, but its service does not start: see 'systemctl status hotfolder'" >&2
+	fi
 fi

@@ -3,7 +3,7 @@ set -Eeuo pipefail
 cd /proof
 . ./common.sh
 export DEBIAN_FRONTEND=noninteractive
-trap 'echo "FAILED in line $LINENO: $BASH_COMMAND"; journalctl --no-pager -u hotfolder | tail -20; tail -20 /var/lib/hotfolder/hotfolder.log' ERR
+trap 'echo "FAILED in line $LINENO: $BASH_COMMAND"; journalctl --no-pager -u hotfolder | tail -20; tail -20 /var/log/hotfolder/hotfolder.log; systemctl status hotfolder' ERR
 
 main_pid() { systemctl show -P MainPID hotfolder; }
 restarts() { systemctl show -P NRestarts hotfolder; }
@@ -14,6 +14,20 @@ process() { # NAME: a picture dropped comes out on the other side
 	until_true test -s "/srv/studio/out/${1%.jpg}.png"
 }
 
+delivered() { find /srv/studio/out -type f | wc -l; }
+has_delivered() { [ "$(delivered)" = "$1" ]; }
+
+# flood drops pictures that all differ, by a comment in them, until there is a file named stop; it prints how many.
+flood() {
+	local n
+	for ((n = 0; ; n++)); do
+		[ ! -e stop ] || break
+		{ printf '\xff\xd8\xff\xfe\x00\x06%04d' "$n" && tail -c +3 coffee.jpg; } >"/srv/studio/in/$1$n.jpg"
+		sleep 0.05
+	done
+	echo "$n"
+}
+
 say "install: enabled, but not started without a configuration"
 dpkg -i hotfolder.deb >/dev/null
 systemctl is-enabled --quiet hotfolder
@@ -22,7 +36,7 @@ hotfolder version
 [ "$(getent passwd hotfolder | cut -d: -f7)" = /usr/sbin/nologin ]
 
 say "configure and log in"
-hotfolder sandbox --processing 200ms >sandbox &
+hotfolder sandbox --processing 1s >sandbox &
 until_true grep -q '^hotfolder run' sandbox # its last line
 sed -n '/^account:/,/^    workflow:/p' sandbox |
 	sed 's|: in$|: /srv/studio/in|; s|: out$|: /srv/studio/out|; /^data_dir/d' >/etc/hotfolder/hotfolder.yaml
@@ -35,7 +49,12 @@ say "start: the service processes a picture"
 systemctl start hotfolder
 systemctl is-active --quiet hotfolder
 process first.jpg
-hotfolder service status | grep -qx running
+hotfolder service status
+hotfolder service status | grep -q '^state  *running since 20'
+hotfolder service status | grep -qx 'account  *hotfolder'
+hotfolder service status | grep -qx 'log  */var/log/hotfolder/hotfolder.log'
+systemctl show -P StatusText hotfolder
+grep -q 'hotfolder started' /var/log/hotfolder/hotfolder.log
 systemctl show -p User -p Type -p NotifyAccess hotfolder
 grep -E '^(Uid|CapBnd|NoNewPrivs|Seccomp):' "/proc/$(main_pid)/status"
 fails hotfolder service install # the package's own service stays
@@ -48,21 +67,48 @@ until_true is_new_pid "$pid"
 [ "$(restarts)" = 1 ]
 process second.jpg
 
+say "crashed as Go does, with code 2: started again, too"
+pid=$(main_pid)
+kill -QUIT "$pid"
+until_true is_new_pid "$pid"
+[ "$(restarts)" = 2 ]
+
+say "stuck: the watchdog has it started again"
+mkdir -p /etc/systemd/system/hotfolder.service.d
+printf '[Service]\nWatchdogSec=10s\n' >/etc/systemd/system/hotfolder.service.d/proof.conf
+systemctl daemon-reload
+systemctl restart hotfolder
+pid=$(main_pid)
+kill -STOP "$pid"
+until_true is_new_pid "$pid"
+journalctl --no-pager -u hotfolder | grep -i 'watchdog timeout'
+rm /etc/systemd/system/hotfolder.service.d/proof.conf
+systemctl daemon-reload
+systemctl restart hotfolder
+
 say "wrong configuration: not restarted for ever"
 echo 'nonsense: 1' >>/etc/hotfolder/hotfolder.yaml
-systemctl restart hotfolder || true
+fails hotfolder service restart 2>refused
+grep "journalctl -u hotfolder" refused
 until_true systemctl is-failed --quiet hotfolder
+fails hotfolder service status
 sed -i '$d' /etc/hotfolder/hotfolder.yaml
 systemctl start hotfolder
 
-say "upgrade: restarted, with configuration and ledger"
+say "upgrade in the middle of work: nothing is lost, nothing paid twice"
+flood picture >dropped &
+flood=$!
+until_true test -s /srv/studio/out/picture0.png
 pid=$(main_pid)
 dpkg -i newer.deb >/dev/null
 is_new_pid "$pid"
-process third.jpg
-[ "$(find /srv/studio/out -type f | wc -l)" = 3 ]
-hotfolder --config /etc/hotfolder/hotfolder.yaml jobs --state delivered --json >jobs
-[ "$(wc -l <jobs)" = 3 ]
+until_true test -s /srv/studio/out/picture1.png
+touch stop
+wait "$flood"
+until_true has_delivered $((2 + $(cat dropped)))
+echo "$(cat dropped) pictures"
+audit="hotfolder --config /etc/hotfolder/hotfolder.yaml audit --results"
+$audit
 
 say "remove: stopped, but configuration and ledger stay"
 dpkg -r hotfolder >/dev/null
@@ -72,8 +118,9 @@ fails pgrep -u hotfolder
 
 say "install again: it runs on by itself"
 dpkg -i newer.deb >/dev/null
-process fourth.jpg
-[ "$(find /srv/studio/out -type f | wc -l)" = 4 ]
+process third.jpg
+$audit >/dev/null
+has_delivered $((3 + $(cat dropped)))
 
 say "purge: nothing of it is left but the pictures"
 dpkg -P hotfolder >/dev/null

@@ -360,3 +360,28 @@ func TestBigCode(t *testing.T) {
 }
 
 func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+// Nor does a terminal show a token.
+func TestNoTokenIsToldAtATerminal(t *testing.T) {
+	w := newWorld(t)
+	tap := &wiretap{box: w.box.Handler(), tokens: map[string]string{}}
+	server := httptest.NewServer(tap)
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	w.configure(newStudio)
+	x := w.atTerminal("login")
+	x.answer("Which one pays?", "1")
+	x.answer("Write Sandbox Studio into", "n")
+	x.expect("Then write it yourself, as account.organization: " + sandbox.Organization)
+	x.answer("Which one for the hot folder packshots?", "1")
+	x.answer("Which one for the hot folder shoes?", "2")
+	x.wantEnd(0)
+	y := w.atTerminal("logout")
+	y.expect("Logged out")
+	y.wantEnd(0)
+	if len(tap.tokens) < 3 {
+		t.Errorf("only %d tokens went by", len(tap.tokens))
+	}
+	tap.wantUntold(t, "the terminal", []byte(x.text()+y.text()))
+	tap.wantUntoldIn(t, w.dir)
+}

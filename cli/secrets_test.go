@@ -150,10 +150,14 @@ func TestNoTokenIsEverTold(t *testing.T) {
 		code := execute(ctx, append([]string{"--config", w.file}, args...), strings.NewReader(""), &said, &said)
 		fmt.Fprintln(&said, args, code)
 	}
+	files := 0
 	sayAll := func() {
+		files++
+		say("--config", w.path(fmt.Sprint("new", files, ".yaml")), "init", "--api", w.url, "--data-dir", w.path("data"),
+			"--input", w.path("new/in"), "--organization", sandbox.Organization, "--workflow", sandbox.FastCheck)
 		for _, command := range []string{
 			"status", "status --json", "jobs", "jobs --json", "jobs --state failed", "check", "check --json", "organizations", "workflows --json",
-			"balance", "retry --all", "version", "run --once=maybe", "nonsense",
+			"balance", "retry --all", "version", "run --once=maybe", "nonsense", "init --input x", "report", "__complete jobs show a",
 		} {
 			say(strings.Fields(command)...)
 		}
@@ -192,6 +196,17 @@ func TestNoTokenIsEverTold(t *testing.T) {
 	sayAll()
 	say("logout")
 	sayAll()
+	for n := range 5 { // each wrong answer to the revocation
+		w.login()
+		tap.setEvery(1)
+		tap.answers = n
+		say("logout")
+		say("login", "--organization", "x")
+		fmt.Fprintln(&said, w.runWith(w.box.RefreshToken()+"\n", "login", "--refresh-token-stdin"))
+		tap.setEvery(0)
+	}
+	fmt.Fprintln(&said, w.runWith(w.box.RefreshToken()+"\n", "login", "--refresh-token-stdin", "--organization", "x"))
+	say("logout")
 	t.Setenv(refreshTokenVariable, w.box.RefreshToken())
 	w.drop("website/given.jpg")
 	say("run", "--once")

@@ -64,11 +64,11 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"visible": tidy.Visible,
 	"number":  tidy.Number,
 	"count":   tidy.Count,
-	"span":    func(seconds int) string { return tidy.Span(time.Duration(seconds) * time.Second) },
+	"left":    func(seconds int) string { return tidy.About(time.Duration(seconds) * time.Second) },
 	"clock":   clock,
 	"share":   share,
 	"counts":  counts,
-	"words":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
+	"words":   func(s store.State) string { return tidy.Words(string(s)) },
 }).Parse(html))
 
 // policy lets a browser load nothing and run nothing but what is in the page.

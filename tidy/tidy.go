@@ -49,3 +49,20 @@ func Span(d time.Duration) string {
 	}
 	return fmt.Sprintf("%ds", seconds)
 }
+
+// About is an estimate of a duration, no finer than minutes: "less than a minute", "about 3m", "about 2h 05m", "about 3d 4h".
+func About(d time.Duration) string {
+	if d < time.Minute {
+		return "less than a minute"
+	}
+	minutes := d.Round(time.Minute)
+	if minutes < time.Hour {
+		return fmt.Sprintf("about %dm", minutes/time.Minute)
+	}
+	return "about " + Span(minutes)
+}
+
+// Words is a code as people read it: payment_required is "payment required", in_qa "in QA".
+func Words(code string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(code, "_", " "), "in qa", "in QA")
+}

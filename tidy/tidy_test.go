@@ -45,3 +45,27 @@ func TestCount(t *testing.T) {
 		}
 	}
 }
+
+func TestAbout(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                           "less than a minute",
+		59 * time.Second:            "less than a minute",
+		89 * time.Second:            "about 1m",
+		90 * time.Second:            "about 2m",
+		59*time.Minute + 40*1e9:     "about 1h 00m",
+		2*time.Hour + 5*time.Minute: "about 2h 05m",
+		76 * time.Hour:              "about 3d 4h",
+	} {
+		if got := tidy.About(d); got != want {
+			t.Errorf("About(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	for code, want := range map[string]string{"payment_required": "payment required", "in_qa": "in QA", "queued": "queued"} {
+		if got := tidy.Words(code); got != want {
+			t.Errorf("Words(%s) = %q, want %q", code, got, want)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 // Package agent carries a job from "this file is ready" to "its result is durable".
 //
 // Read agent.go (what runs, and how it stops) and stage.go (how jobs are taken and what becomes of an error), then a file a
-// stage in the order in which a job meets them: intake.go, upload.go, submit.go, lookup.go, poll.go with announced.go, deliver.go. What people see
+// stage in the order in which a job meets them: intake.go, upload.go, submit.go, lookup.go, poll.go with announced.go, deliver.go with guard.go and orders.go. What people see
 // of it is in desk.go and trouble.go, what becomes of the originals in originals.go and leftovers.go. What keeps a lost ledger from
 // costing money is in known.go, recover.go and audit.go.
 package agent
@@ -81,6 +81,9 @@ type folder struct {
 	oversize atomic.Int64           // pictures found since the start that the API scales down, where people are to be told
 	out      *watcher.Root
 	left     leftovers
+	orders   chan struct{} // rung when a result waits for its order
+	stuck    atomic.Int64  // results that wait for an order which only people can make whole
+	looked   atomic.Bool   // with Once: all that was in the input is in the ledger
 }
 
 // writersPerDownload is how many results are on their way to the disk for each that is being downloaded: making a result durable
@@ -121,6 +124,7 @@ func New(o Options) (*Agent, error) {
 			workflow: gate{after: 1, base: 30 * time.Second, most: 5 * time.Minute},
 			output:   gate{after: 1, base: time.Second, most: 30 * time.Second},
 			left:     leftovers{wake: make(chan struct{}, 1)},
+			orders:   make(chan struct{}, 1),
 		}
 		f.out = watcher.NewRoot(c.Output, a.mounts.of(c.Output))
 		var err error
@@ -159,6 +163,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, f := range a.folders {
 		watchers.Go(func() { a.runWatch(ctx, f) })
 		all.Go(func() { a.tidyLoop(ctx, work, f) })
+		all.Go(func() { a.orderLoop(ctx, work, f) })
 	}
 	for _, s := range a.stages {
 		all.Go(func() { a.loop(ctx, work, s) })
@@ -191,6 +196,9 @@ type rows interface {
 	Note(id string, change func(*store.Job)) (store.Job, error)
 	Unsee(folder, path string) error
 	Batch(folder, group string, idle time.Duration) (store.Batch, error)
+	Hold(id, why string) error
+	Unhold(id string) error
+	SetRelease(folder, order string, r store.Release) error
 	SetReconciled(yes bool) error
 }
 

@@ -21,6 +21,14 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 	if err := a.outputThere(f); err != nil {
 		return err
 	}
+	if f.Deliver == config.DeliverOrder && job.Output == "" && job.Retries != accepted {
+		result, err := a.download(ctx, f, job, f.partDir(job))
+		if err != nil {
+			return err
+		}
+		defer result.discard()
+		return a.hold(f, job, result)
+	}
 	job, at, err := a.claim(ctx, f, job)
 	if err != nil {
 		return err
@@ -38,47 +46,71 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 		}
 		return a.delivered(ctx, f, job, "", job.Output)
 	}
-	if err := makeDir(a.disk, filepath.Dir(final)); err != nil {
-		return &outputError{fmt.Errorf("create the output folder: %w", err)}
-	}
-	part, err := createPart(a.disk, filepath.Dir(final), job.ID)
+	result, err := a.download(ctx, f, job, filepath.Dir(final))
 	if err != nil {
-		return &outputError{err}
-	}
-	defer part.discard()
-	if err := a.fetch(ctx, f, job, part); err != nil {
 		return err
 	}
-	if err := part.flush(); err != nil {
-		return &outputError{err}
-	}
-	if err := a.outputThere(f); err != nil { // the download may have taken long
+	defer result.discard()
+	if job, at, err = a.rename(ctx, f, job, at, result); err != nil {
 		return err
 	}
-	why, err := f.guard(job, part.path)
-	if err != nil {
-		return &outputError{fmt.Errorf("look at the result: %w", err)}
+	if at == occupied || at == present {
+		return errLater // begin again with the new claim
 	}
-	if why != "" {
-		return a.holdBack(ctx, f, job, part, why)
-	}
-	for {
-		err := part.commit(f.outputPath(job.Output), at == replaceable)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return &outputError{err}
-		}
-		dir := filepath.Dir(f.outputPath(job.Output))
-		if job, at, err = a.claimNext(ctx, f, job); err != nil {
-			return err
-		}
-		if at == occupied || at == present || filepath.Dir(f.outputPath(job.Output)) != dir {
-			return errLater // begin again with the new claim
-		}
+	if err := a.disk.SyncDir(filepath.Dir(f.outputPath(job.Output))); err != nil {
+		return &outputError{err}
 	}
 	return a.delivered(ctx, f, job, "", job.Output)
+}
+
+// download downloads the job's result into a part in dir, checks it, and flushes it. A result that cannot be right is held back.
+func (a *Agent) download(ctx context.Context, f *folder, job store.Job, dir string) (_ *part, err error) {
+	if err := makeDir(a.disk, dir); err != nil {
+		return nil, &outputError{fmt.Errorf("create the output folder: %w", err)}
+	}
+	result, err := createPart(a.disk, dir, job.ID)
+	if err != nil {
+		return nil, &outputError{err}
+	}
+	defer func() {
+		if err != nil {
+			result.discard()
+		}
+	}()
+	if err := a.fetch(ctx, f, job, result); err != nil {
+		return nil, err
+	}
+	if err := result.flush(); err != nil {
+		return nil, &outputError{err}
+	}
+	if err := a.outputThere(f); err != nil { // the download may have taken long
+		return nil, err
+	}
+	why, err := f.guard(job, result.path)
+	if err != nil {
+		return nil, &outputError{fmt.Errorf("look at the result: %w", err)}
+	}
+	if why != "" {
+		return nil, a.holdBack(ctx, f, job, result, why)
+	}
+	return result, nil
+}
+
+// rename gives a flushed part the name that the job claimed, or the next one that is free, not yet durably. When another claim
+// shows something that stays (occupied) or this very result (present), the part keeps its own.
+func (a *Agent) rename(ctx context.Context, f *folder, job store.Job, at place, result *part) (store.Job, place, error) {
+	for {
+		err := result.rename(f.outputPath(job.Output), at == replaceable)
+		if err == nil {
+			return job, at, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return job, at, &outputError{err}
+		}
+		if job, at, err = a.claimNext(ctx, f, job); err != nil || at == occupied || at == present {
+			return job, at, err
+		}
+	}
 }
 
 // outputThere tells whether the output folder can be written to now. It is never created: it may be a share that is not mounted.

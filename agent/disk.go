@@ -89,13 +89,26 @@ func (p *part) flush() error {
 	return nil
 }
 
-// commit gives a flushed part its final name, durably. Without replace it fails with fs.ErrExist when the name is taken, and may be
-// tried again with another one in the same folder.
-func (p *part) commit(final string, replace bool) error {
+// heldPart is a flushed part of an earlier time.
+func heldPart(d disk, dir, job string) *part {
+	return &part{disk: d, path: filepath.Join(dir, partPrefix+job+".part")}
+}
+
+// rename gives a flushed part its final name, durably when the folder is synced. Without replace it fails with fs.ErrExist when the
+// name is taken, and may be tried again with another one in the same folder.
+func (p *part) rename(final string, replace bool) error {
 	if err := p.disk.Rename(p.path, final, replace); err != nil {
 		return fmt.Errorf("name the result: %w", err)
 	}
 	p.path = ""
+	return nil
+}
+
+// commit is a rename that is durable.
+func (p *part) commit(final string, replace bool) error {
+	if err := p.rename(final, replace); err != nil {
+		return err
+	}
 	if err := p.disk.SyncDir(filepath.Dir(final)); err != nil {
 		return fmt.Errorf("name the result: %w", err)
 	}

@@ -31,6 +31,13 @@ func (e *outputError) Unwrap() error { return e.err }
 func (e *ledgerError) Error() string { return e.err.Error() }
 func (e *ledgerError) Unwrap() error { return e.err }
 
+func asOutput(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &outputError{err}
+}
+
 func isInput(err error) bool {
 	_, ok := errors.AsType[*inputError](err)
 	return ok

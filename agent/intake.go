@@ -41,6 +41,7 @@ func (a *Agent) runWatch(ctx context.Context, f *folder) {
 	if err := f.watch.Run(ctx); err != nil && ctx.Err() == nil {
 		a.troubles.raise(InputOffline, f.Name, reason(err), "")
 	}
+	f.looked.Store(a.once && ctx.Err() == nil)
 }
 
 // inputState hears how the watcher fares with a hot folder's input.

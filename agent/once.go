@@ -83,6 +83,9 @@ func (a *Agent) unfinished() (active, waiting int, err error) {
 			case state.Final():
 			case a.needsPerson(f, state):
 				waiting += n
+			case state == store.Downloading:
+				held := min(n, int(f.stuck.Load()))
+				waiting, active = waiting+held, active+n-held
 			default:
 				active += n
 			}

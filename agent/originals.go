@@ -151,8 +151,11 @@ func isSame(a, b string) bool {
 func (a *Agent) writeNote(ctx context.Context, file, text string) error {
 	there, err := sumOf(ctx, file)
 	switch {
-	case err == nil && there == shaOf(text):
-		return nil
+	case err == nil && there == shaOf(text): // what wrote it may have ended right then
+		if err := removePart(a.disk, filepath.Dir(file), partID(file)); err != nil {
+			return err
+		}
+		return a.disk.SyncDir(filepath.Dir(file))
 	case err == nil:
 		return fs.ErrExist
 	}
@@ -177,9 +180,12 @@ func (a *Agent) copyOver(from, to string) error {
 	return a.remove(from)
 }
 
+// partID names the part of a file that is no job's.
+func partID(file string) string { return store.NewID("", file, "") }
+
 // writeFile writes a new file, durably, that is never seen half written.
 func (a *Agent) writeFile(file string, content io.Reader) error {
-	part, err := createPart(a.disk, filepath.Dir(file), store.NewID("", file, ""))
+	part, err := createPart(a.disk, filepath.Dir(file), partID(file))
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,27 @@ func (r watchedRows) Batch(folder, group string, idle time.Duration) (store.Batc
 	return r.Rows.Batch(folder, group, idle)
 }
 
+func (r watchedRows) Hold(id, why string) error {
+	if err := r.before("ledger: hold", id); err != nil {
+		return err
+	}
+	return r.Rows.Hold(id, why)
+}
+
+func (r watchedRows) Unhold(id string) error {
+	if err := r.before("ledger: unhold", id); err != nil {
+		return err
+	}
+	return r.Rows.Unhold(id)
+}
+
+func (r watchedRows) SetRelease(folder, order string, release store.Release) error {
+	if err := r.before("ledger: release", order); err != nil {
+		return err
+	}
+	return r.Rows.SetRelease(folder, order, release)
+}
+
 func (r watchedRows) SetReconciled(yes bool) error {
 	if err := r.before("ledger:", "reconciled"); err != nil {
 		return err

@@ -226,7 +226,8 @@ func (a *Agent) reuse(f *folder, job store.Job, flow price) (done bool, err erro
 			return false
 		}
 		waits = waits || inFlight(j)
-		return j.State == store.Delivered && j.Result.Path != "" && j.Workflow == f.Workflow && j.Version == flow.version
+		done := j.State == store.Delivered || j.State == store.Downloading && j.Error == waitsForOrder
+		return done && j.Result.Path != "" && j.Workflow == f.Workflow && j.Version == flow.version
 	})
 	switch {
 	case err != nil:

@@ -1,8 +1,8 @@
 // Package store is the ledger: every job in one bbolt file, with the indexes by which the stages find what is owed next.
 //
 // Read job.go (what a job is), steps.go (its states and the table of allowed steps), ledger.go (adding, stepping), row.go (a job
-// in the file), query.go (finding), commit.go (how concurrent writers share one fsync, and what a failed one leaves behind),
-// open.go, and what keeps the file itself: verify.go, copies.go, compact.go. The ledger knows nothing of the API, of folders on
+// in the file), query.go (finding), orders.go (what is delivered together), commit.go (how concurrent writers share one fsync, and
+// what a failed one leaves behind), open.go, and what keeps the file itself: verify.go, copies.go, compact.go. The ledger knows nothing of the API, of folders on
 // disk or of time limits; whoever steps a job says why.
 package store
 
@@ -36,7 +36,7 @@ var (
 	bMeta     = []byte("meta")     // "schema" → decimal; "unreconciled" → see SetReconciled
 	bJobs     = []byte("jobs")     // seq → row
 	bIDs      = []byte("ids")      // id → seq
-	bStates   = []byte("states")   // letter of the state, folder 0 seq → nothing: what is owed, oldest first
+	bStates   = []byte("states")   // letter of the state, folder 0 seq → nothing, or of one that is held its number: what is owed, oldest first
 	bPaths    = []byte("paths")    // pathKey → seen: the file as last looked at
 	bContents = []byte("contents") // first 8 bytes of the hash, seq → nothing
 	bOutputs  = []byte("outputs")  // pathKey → seq: who owns a name in an output folder

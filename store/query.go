@@ -107,13 +107,17 @@ func (l *Ledger) SameContent(sha string, want func(Job) bool) (found Job, ok boo
 	return found, ok, err
 }
 
-// Next returns up to most jobs of a hot folder in a state, the earliest discovered first, leaving out those to skip.
+// Next returns up to most jobs of a hot folder in a state, the earliest discovered first, leaving out those that are held and
+// those to skip.
 func (l *Ledger) Next(state State, folder string, most int, skip func(id string) bool) (jobs []Job, err error) {
 	err = l.view(func(tx *bbolt.Tx) error {
 		prefix := stateKey(state, folder, 0)
 		prefix = prefix[:len(prefix)-8]
 		c := tx.Bucket(bStates).Cursor()
-		for k, _ := c.Seek(prefix); len(jobs) < most && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		for k, held := c.Seek(prefix); len(jobs) < most && bytes.HasPrefix(k, prefix); k, held = c.Next() {
+			if len(held) > 0 {
+				continue
+			}
 			job, err := bySeq(tx, binary.BigEndian.Uint64(k[len(prefix):]))
 			if err != nil {
 				return err

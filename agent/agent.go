@@ -21,7 +21,7 @@ import (
 	"hotfolder/watcher"
 )
 
-// Options are what an Agent works with. All but Once and Events are needed.
+// Options are what an Agent works with. All but Once, FreeSpace and Events are needed.
 type Options struct {
 	Config  *config.Config
 	Ledger  *store.Ledger
@@ -29,6 +29,8 @@ type Options struct {
 	Log     *slog.Logger
 	Version string
 	Once    bool // take what is in the folders now, see it through, and end
+
+	FreeSpace func(dir string) (uint64, error) // bytes that may still be written to its disk; nil: it is not looked at
 
 	Events func() (watcher.Events, error) // source of file events; nil: none, the folders are looked at from time to time
 }
@@ -65,6 +67,7 @@ type Agent struct {
 
 	deliveries, failures atomic.Int64 // since the start
 	failRate             rate
+	freeSpace            func(dir string) (uint64, error)
 }
 
 // folder is a hot folder and what is known of it now.
@@ -84,6 +87,7 @@ type folder struct {
 	orders   chan struct{} // rung when a result waits for its order
 	stuck    atomic.Int64  // results that wait for an order which only people can make whole
 	looked   atomic.Bool   // with Once: all that was in the input is in the ledger
+	probe    probe         // calls that may hang
 }
 
 // writersPerDownload is how many results are on their way to the disk for each that is being downloaded: making a result durable
@@ -109,12 +113,14 @@ func New(o Options) (*Agent, error) {
 		disk:     osDisk{},
 		mounts:   openMounts(mountsFile(o.Config.DataDir), o.Log),
 		events:   o.Events,
-		asking:   apiGate(),
-		login:    gate{after: 1, base: 5 * time.Second, most: 5 * time.Second},
-		ledger:   gate{after: 1, base: time.Second, most: 10 * time.Second},
-		troubles: troubles{log: o.Log, now: map[troubleKey]Trouble{}},
-		account:  account{prices: map[string]price{}},
-		since:    time.Now(),
+
+		freeSpace: o.FreeSpace,
+		asking:    apiGate(),
+		login:     gate{after: 1, base: 5 * time.Second, most: 5 * time.Second},
+		ledger:    gate{after: 1, base: time.Second, most: 10 * time.Second},
+		troubles:  troubles{log: o.Log, now: map[troubleKey]Trouble{}},
+		account:   account{prices: map[string]price{}},
+		since:     time.Now(),
 	}
 	a.log = slog.New(attentive{Handler: o.Log.Handler(), to: &a.happened})
 	for _, c := range o.Config.Folders {
@@ -125,6 +131,7 @@ func New(o Options) (*Agent, error) {
 			output:   gate{after: 1, base: time.Second, most: 30 * time.Second},
 			left:     leftovers{wake: make(chan struct{}, 1)},
 			orders:   make(chan struct{}, 1),
+			probe:    newProbe(),
 		}
 		f.out = watcher.NewRoot(c.Output, a.mounts.of(c.Output))
 		var err error
@@ -175,6 +182,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	all.Go(func() { a.copyLoop(ctx) })
 	all.Go(func() { a.progressLoop(ctx) })
 	all.Go(func() { a.failuresLoop(ctx) })
+	all.Go(func() { a.eveningLoop(ctx) })
 
 	if a.once {
 		watchers.Wait()

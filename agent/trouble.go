@@ -34,6 +34,7 @@ const (
 	OutputUnwritable Code = "output_unwritable"
 	OriginalStuck    Code = "original_stuck"
 	ManyFailed       Code = "many_failed"
+	NightAtRisk      Code = "night_at_risk"
 	LedgerUnwritable Code = "ledger_unwritable"
 	LedgerDamaged    Code = "ledger_damaged"
 	PageOffline      Code = "page_offline"
@@ -60,6 +61,7 @@ var catalogue = map[Code]struct {
 	OutputUnwritable: {Error, "results cannot be written to the output folder", "connect it, make room on it or give the right to write; results wait and go on by themselves", nil},
 	OriginalStuck:    {Warning, "originals cannot be moved out of the input folder", "close the program that holds them, make room or give the right to write; it is tried again all the time", nil},
 	ManyFailed:       {Error, "many pictures failed", "see why with 'hotfolder jobs --state failed'; 'hotfolder retry' takes them up again", nil},
+	NightAtRisk:      {Error, "the night will not go through", "mend it before everybody has left", nil},
 	LedgerUnwritable: {Error, "the ledger cannot be written", "make room on the disk of data_dir; it goes on by itself", nil},
 	LedgerDamaged:    {Error, "the ledger is damaged", "stop the agent and put the newest copy in its place, or run 'hotfolder recover'", nil},
 	WebhookOffline:   {Warning, "results cannot be announced by AutoRetouch", "correct webhook in the configuration and restart; they are found by polling, a little later", nil},

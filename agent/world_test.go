@@ -35,9 +35,10 @@ type world struct {
 	*testing.T
 	dir         string
 	sandbox     *sandbox.Server
-	transport   http.RoundTripper           // to the sandbox; nil: straight
-	rows        func(agent.Rows) agent.Rows // what lies between the agent and the ledger; nil: nothing
-	disk        func(agent.Disk) agent.Disk // and between it and the disk
+	transport   http.RoundTripper                // to the sandbox; nil: straight
+	rows        func(agent.Rows) agent.Rows      // what lies between the agent and the ledger; nil: nothing
+	disk        func(agent.Disk) agent.Disk      // and between it and the disk
+	free        func(dir string) (uint64, error) // of the disks; nil: nobody asks
 	cfg         *config.Config
 	credentials autoretouch.Credentials
 	webhook     string       // to which the API announces results
@@ -163,7 +164,7 @@ func (w *world) open(once bool) (*agent.Agent, func()) {
 	}
 	l := w.ledger()
 	a, err := agent.New(agent.Options{
-		Config: w.cfg, Ledger: l, API: api, Version: "test", Once: once,
+		Config: w.cfg, Ledger: l, API: api, Version: "test", Once: once, FreeSpace: w.free,
 		Log: slog.New(slog.NewTextHandler(&w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

@@ -43,7 +43,7 @@ func (s start) run(ctx context.Context) (err error) {
 	defer api.Close()
 
 	a, err := agent.New(agent.Options{
-		Config: s.config, Ledger: ledger, API: api, Log: s.log, Version: build().version, Once: s.once, Events: watcher.OSEvents,
+		Config: s.config, Ledger: ledger, API: api, Log: s.log, Version: build().version, Once: s.once, Events: watcher.OSEvents, FreeSpace: freeSpace,
 	})
 	if err != nil {
 		return usage(err)

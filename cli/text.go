@@ -231,7 +231,7 @@ func clock(t time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
-func size(bytes int64) string { return humanize.Bytes(uint64(max(bytes, 0))) }
+func size(bytes int64) string { return tidy.Bytes(bytes) }
 
 // roughly is a duration as people say it, with tenths while seconds count.
 func roughly(d time.Duration) string {

@@ -131,7 +131,7 @@ func hidden(t agent.Trouble, now []agent.Trouble) bool {
 // patience is how long a trouble must last until people are told, if they are told of it at all.
 func (n *Notifier) patience(t agent.Trouble) (wait time.Duration, tells bool) {
 	switch t.Code {
-	case agent.LoginNeeded, agent.OutOfCredits, agent.ManyFailed:
+	case agent.LoginNeeded, agent.OutOfCredits, agent.ManyFailed, agent.NightAtRisk:
 		return 0, true
 	case agent.InputOffline, agent.OutputUnwritable:
 		return n.GoneAfter, true

@@ -133,6 +133,7 @@ func TestEachTroubleIsToldOnceAndOnceWhenItIsOver(t *testing.T) {
 	}{
 		agent.LoginNeeded:      {agent.Error, "", look},
 		agent.OutOfCredits:     {agent.Error, "", look},
+		agent.NightAtRisk:      {agent.Error, "shoes", look},
 		agent.ManyFailed:       {agent.Error, "", look},
 		agent.InputOffline:     {agent.Error, "shoes", 5*time.Minute + look},
 		agent.OutputUnwritable: {agent.Error, "shoes", 5*time.Minute + look},

@@ -32,6 +32,9 @@ func Count(n int, what string) string {
 	return Number(n) + " " + what + "s"
 }
 
+// Bytes is a size as people say it, 82 MB.
+func Bytes(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
+
 // Span is a duration by its two largest units: 42s, 3m 20s, 2h 05m, 3d 4h.
 func Span(d time.Duration) string {
 	d = d.Round(time.Second)

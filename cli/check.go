@@ -156,6 +156,9 @@ func (k *checker) agent(ctx context.Context, c *config.Config) (runs bool) {
 	case errors.Is(err, control.ErrNotRunning):
 		k.ok("no agent runs")
 		return false
+	case errors.Is(err, control.ErrForbidden):
+		k.fail(exitUnreachable, "check as that user: with sudo, or sudo -u NAME", "%s", plain(err))
+		return true
 	case err != nil:
 		k.fail(exitUnreachable, mendOf(err), "%s", plain(err))
 		return true

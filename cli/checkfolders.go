@@ -39,19 +39,19 @@ func (k *checker) dataDir(c *config.Config) bool {
 
 func (k *checker) folder(f config.Folder, dataDir string) {
 	k.input(f, dataDir)
+	review := ""
 	if _, err := os.Stat(f.Output); errors.Is(err, fs.ErrNotExist) { // the agent does not make it: its share may be gone
 		k.fail(exitFailed, toConnect, "%s: output %s is not there", f.Name, f.Output)
-	} else {
-		k.writable(f.Name+": output", f.Output)
+	} else if k.writable(f.Name+": output", f.Output) {
+		review = f.ReviewFolder()
 	}
 	if f.AfterSuccess != config.Keep || f.Failed != "" {
 		k.writable(f.Name+": input, from which originals are taken,", f.Input)
 	}
-	for _, dir := range []struct{ name, path string }{{"processed", f.Processed}, {"failed", f.Failed}, {"review", f.ReviewFolder()}} {
-		if dir.path == "" || dir.name == "review" && !isFolder(f.Output) {
-			continue
+	for _, dir := range []struct{ name, path string }{{"processed", f.Processed}, {"failed", f.Failed}, {"review", review}} {
+		if dir.path != "" {
+			k.writable(f.Name+": "+dir.name, dir.path)
 		}
-		k.writable(f.Name+": "+dir.name, dir.path)
 	}
 }
 
@@ -67,7 +67,7 @@ func (k *checker) input(f config.Folder, dataDir string) {
 		k.fail(exitFailed, "name the folder that it is in", "%s is a file, not a folder", what)
 		return
 	case errors.Is(err, fs.ErrPermission):
-		k.fail(exitFailed, "give the agent's account the right to read it", "%s may not be read", what)
+		k.fail(exitFailed, "give the user whom the agent runs as the right to read it, and check as that user", "%s may not be read", what)
 		return
 	case err != nil:
 		k.fail(exitFailed, toConnect, "%s: %s", f.Name, plain(err))
@@ -76,7 +76,7 @@ func (k *checker) input(f config.Folder, dataDir string) {
 	k.ok("%s", what)
 	for _, e := range entries {
 		if file := filepath.Join(f.Input, e.Name()); e.Type().IsRegular() && isForbidden(file) {
-			k.warn("give the agent's account the right to read the files, too", "%s: %s may not be read", f.Name, file)
+			k.warn("give the user whom the agent runs as the right to read the files, too", "%s: %s may not be read", f.Name, file)
 			break
 		}
 	}
@@ -124,7 +124,7 @@ func (k *checker) writable(what, dir string) bool {
 	free, unknown := freeSpace(there)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		k.fail(exitFailed, "give the agent's account the right to write there", "%s %s: %s", what, dir, sayOfTrial(err))
+		k.fail(exitFailed, "give the user whom the agent runs as the right to write there, and check as that user", "%s %s: %s", what, dir, sayOfTrial(err))
 		return false
 	case err != nil:
 		k.fail(exitFailed, "connect it, or make room on it", "%s %s: %s", what, dir, sayOfTrial(err))

@@ -95,6 +95,8 @@ func (a *app) root() *cobra.Command {
 		Long: `Hotfolder watches input folders, sends each finished picture through an AutoRetouch workflow and drops the result
 into the matching output folder.`,
 		Example: `  hotfolder demo                    # see it work, without an account
+  hotfolder init                    # write a configuration; then:
+  hotfolder login                   # connect to the account
   hotfolder check                   # is everything in place?
   hotfolder run                     # the agent, until Ctrl-C
   hotfolder status                  # how is it going?`,

@@ -50,7 +50,7 @@ func exitCode(err error) int {
 	if u, ok := errors.AsType[*agent.Unfinished](err); ok {
 		return codeOfUnfinished(u)
 	}
-	if errors.Is(err, control.ErrNoAnswer) {
+	if errors.Is(err, control.ErrNoAnswer) || errors.Is(err, control.ErrForbidden) {
 		return exitUnreachable
 	}
 	if _, ok := errors.AsType[*autoretouch.Error](err); ok && !isLocal(err) {
@@ -183,10 +183,10 @@ func mendOf(err error) string {
 	}
 	e := ofAPI(err)
 	switch {
-	case e != nil && e.Op == "read login" && !errors.Is(err, autoretouch.ErrNoLogin):
-		return ""
 	case e != nil && isLogin(e) && errors.Is(e, fs.ErrPermission):
 		return "be the user whom the agent runs as (or root)"
+	case e != nil && e.Op == "read login" && !errors.Is(err, autoretouch.ErrNoLogin):
+		return ""
 	case e == nil || isLocal(err):
 		return ""
 	}

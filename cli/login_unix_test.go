@@ -5,6 +5,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -125,12 +126,17 @@ func TestLoginAtATerminal(t *testing.T) {
 
 func TestLoginIsRefused(t *testing.T) {
 	w := newStudioWorld(t)
+	w.environment = map[string]string{"NO_COLOR": "1"}
+	t.Setenv("NO_COLOR", "1")
 	x := w.atTerminal("login", "--no-browser")
 	if err := w.box.DenyDevice(x.code()); err != nil {
 		t.Fatal(err)
 	}
 	x.expect("hotfolder: the login was refused in the browser; run 'hotfolder login' to try again\n")
 	x.wantEnd(3)
+	if regexp.MustCompile("\x1b\\[[0-9;]*m").MatchString(x.text()) {
+		t.Errorf("colours that are not wanted:\n%q", x.text())
+	}
 }
 
 func TestLoginExpires(t *testing.T) {
@@ -325,7 +331,7 @@ func TestRootLogsInForTheService(t *testing.T) {
 		t.Skip("needs root")
 	}
 	w := newStudioWorld(t)
-	if err := os.Mkdir(w.path("data"), 0o700); err != nil {
+	if err := errors.Join(os.Chmod(filepath.Dir(w.dir), 0o755), os.Mkdir(w.path("data"), 0o700), os.Chmod(w.path("in/website"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chown(w.path("data"), service, service); err != nil {
@@ -340,10 +346,57 @@ func TestRootLogsInForTheService(t *testing.T) {
 			t.Errorf("%s: %v, of %d", file, err, ownerOf(info))
 		}
 	}
-	out, err := exec.Command("setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", "cat", w.path("data/credentials.json")).CombinedOutput()
-	if err == nil && !bytes.Contains(out, []byte("refresh_token")) {
-		t.Errorf("the service reads %v", err)
+	if got := w.runAs(service, "balance"); got.code != 0 || !strings.Contains(got.stdout, "1,000 credits") {
+		t.Errorf("the service: %+v", got)
 	}
+
+	const somebody = service + 1 // is told why, and what to do
+	for command, want := range map[string]result{
+		"status":  {4, "", "hotfolder: only the user whom the agent runs as, or root, may ask it: " + w.path("data") + " is closed to you\n"},
+		"balance": {1, "", "hotfolder: cannot read login: " + w.path("data/credentials.json") + ": permission denied; be the user whom the agent runs as (or root)\n"},
+		"logout":  {1, "", "hotfolder: cannot forget login: " + w.path("data/credentials.json") + ": permission denied; be the user whom the agent runs as (or root)\n"},
+	} {
+		if got := w.runAs(somebody, command); got != want {
+			t.Errorf("%s: %+v, want %+v", command, got, want)
+		}
+	}
+	for _, want := range []string{
+		"error   data_dir " + w.path("data") + ": permission denied\n        mend: give the user whom the agent runs as the right to write there, and check as that user\n",
+		"error   packshots: output " + w.path("out/packshots") + ": permission denied\n        mend: give the user",
+		"error   website: input " + w.path("in/website") + " may not be read\n        mend: give the user",
+	} {
+		if got := w.runAs(somebody, "check"); got.code != 2 || !strings.Contains(got.stdout, want) {
+			t.Errorf("check: %+v, want %s", got, want)
+		}
+	}
+	w.want(2, `(?m)^warning you are root, but data_dir belongs to #54321, `, `(?s).*`, "check") // a folder has no workflow
+}
+
+// runAs runs a command as another user.
+func (w *world) runAs(user uint32, args ...string) result {
+	w.t.Helper()
+	program := w.path("hotfolder")
+	if _, err := os.Stat(program); err != nil { // the test itself: see TestMain
+		self, err := os.Executable()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		data, err := os.ReadFile(self)
+		if err == nil {
+			err = os.WriteFile(program, data, 0o755)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	c := exec.Command(program, append([]string{"--config", w.file}, args...)...)
+	var stdout, stderr bytes.Buffer
+	c.Dir, c.Stdout, c.Stderr = w.dir, &stdout, &stderr
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+	if err := c.Run(); c.ProcessState == nil {
+		w.t.Fatal(err)
+	}
+	return result{c.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
 func TestBigCode(t *testing.T) {

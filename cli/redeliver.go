@@ -32,6 +32,10 @@ The ID of a job whose result was put into the review folder delivers that result
   hotfolder redeliver --folder packshots
   hotfolder redeliver --missing
   hotfolder redeliver --missing --folder packshots`,
+		ValidArgsFunction: func(c *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
+			ids, _ := a.completeIDs(store.Delivered)(c, given, begun)
+			return ids, cobra.ShellCompDirectiveDefault // files, too
+		},
 		Args: func(_ *cobra.Command, named []string) error {
 			switch chosen := folder != "" || missing; {
 			case len(named) == 0 && !chosen:

@@ -33,14 +33,15 @@ const (
 )
 
 // Dial finds the agent that works in dataDir and sees whether it answers. It fails with ErrNotRunning when there is none, or
-// only what a killed one left behind, and with ErrNoAnswer when it hangs.
+// only what a killed one left behind, with ErrNoAnswer when it hangs, and with ErrForbidden
+// when its data folder is another's.
 func Dial(ctx context.Context, dataDir string) (*Client, error) {
 	contact, err := readContact(dataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotRunning
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%w to you: %w; be the user whom it runs as", ErrNoAnswer, err)
+		return nil, fmt.Errorf("%w: %s is closed to you", ErrForbidden, dataDir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (%w)", ErrNotRunning, err) // it is written whole or not at all: not an agent's

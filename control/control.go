@@ -21,6 +21,7 @@ import (
 var (
 	ErrNotRunning = errors.New("no agent is running")
 	ErrNoAnswer   = errors.New("the agent runs but does not answer")
+	ErrForbidden  = errors.New("only the user whom the agent runs as, or root, may ask it") // whether it runs is not known
 )
 
 const fileName = "control.json"

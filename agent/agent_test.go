@@ -399,6 +399,56 @@ func TestOriginals(t *testing.T) {
 	})
 }
 
+// Only the content that was processed is moved or deleted: what replaced it meanwhile stays until it was processed, too.
+func TestOriginalsThatChangedStay(t *testing.T) {
+	for _, folder := range []string{deleteOriginals, moveOriginals} {
+		in(t, studio{folder: folder, sandbox: sandbox.Options{Processing: time.Hour}}, func(w *world) {
+			w.drop("a.jpg", picture(1))
+			w.settle(1, store.Processing)
+			time.Sleep(30 * time.Minute)
+			w.drop("a.jpg", picture(2))
+			w.until("the first is done", time.Hour, func() bool { return w.counts()[store.Delivered] == 1 })
+			time.Sleep(5 * time.Minute)
+			if got := w.files("in"); got["a.jpg"] != sum(picture(2)) {
+				t.Errorf("the input has %v", got)
+			}
+			w.until("the second is done", time.Hour, func() bool { return w.counts()[store.Delivered] == 2 })
+			if got := w.files("in"); len(got) != 0 {
+				t.Errorf("the input has %v", got)
+			}
+			if folder == moveOriginals {
+				if got := w.files("done"); len(got) != 1 || got["a.jpg"] != sum(picture(2)) {
+					t.Errorf("processed has %v", got)
+				}
+			}
+			w.wantPaid(2)
+		})
+	}
+}
+
+// An original goes to another disk only when its copy there can be read back as it was.
+func TestACopyThatIsNotRightKeepsTheOriginal(t *testing.T) {
+	in(t, studio{folder: moveOriginals, idle: true}, func(w *world) {
+		bad := &spoilingDisk{dir: "/done/"}
+		w.disk = func(d agent.Disk) agent.Disk {
+			bad.Disk = watchedDisk{d, func(string, string) error { return nil }, otherDisk}
+			return bad
+		}
+		w.drop("a.jpg", picture(1))
+		w.start()
+		w.settle(1, store.Delivered)
+		w.until("it is said", time.Minute, func() bool { return slices.Contains(w.troubles(), agent.OriginalStuck) })
+		time.Sleep(time.Hour)
+		w.wantFiles("in/a.jpg", "out/a.png")
+		bad.mend()
+		w.until("it is moved", 10*time.Minute, func() bool { return len(w.files("in")) == 0 })
+		w.wantFiles("done/a.jpg", "out/a.png")
+		if got := w.files("done"); got["a.jpg"] != sum(picture(1)) {
+			t.Error("the copy is not the original")
+		}
+	})
+}
+
 func TestOutputNames(t *testing.T) {
 	in(t, studio{folder: `output_name: "retouched/{folder}-{name}-{hash8}{ext}"`}, func(w *world) {
 		w.drop("shoot/a.jpg", picture(1))

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,9 @@ func (a *Agent) putAway(ctx context.Context, f *folder, job store.Job) error {
 	case f.AfterSuccess == config.Delete:
 		return a.remove(original)
 	}
-	_, err = a.move(ctx, original, job.SHA256, f.Processed, job.Path, note{})
+	if _, err = a.move(ctx, original, job.SHA256, f.Processed, job.Path, note{}); errors.Is(err, errNotIt) {
+		return nil
+	}
 	return err
 }
 
@@ -61,12 +64,16 @@ var errNotIt = errors.New("the original is not there")
 // original is the path of the job's original, if that still is the content that was processed.
 func (a *Agent) original(ctx context.Context, f *folder, job store.Job) (string, error) {
 	file := f.inputPath(job.Path)
-	_, err := os.Lstat(file)
+	before, err := os.Lstat(file)
 	sum := ""
 	if err == nil && job.SHA256 != "" { // else it could not be read then
 		sum, err = sumOf(ctx, file)
 	}
-	if errors.Is(err, fs.ErrNotExist) || err == nil && sum != job.SHA256 {
+	var after fs.FileInfo
+	if err == nil {
+		after, err = os.Lstat(file)
+	}
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (sum != job.SHA256 || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
 		return "", errNotIt
 	}
 	return file, err
@@ -132,7 +139,7 @@ func (a *Agent) moveTo(ctx context.Context, from, sum, to string, beside note) e
 	}
 	err = a.disk.Rename(from, to, false)
 	if isOtherDevice(err) {
-		return a.copyOver(from, to)
+		return a.copyOver(ctx, from, sum, to)
 	}
 	if err != nil {
 		return err
@@ -159,7 +166,7 @@ func (a *Agent) writeNote(ctx context.Context, file, text string) error {
 	case err == nil:
 		return fs.ErrExist
 	}
-	return a.writeFile(file, strings.NewReader(text))
+	return a.writeFile(file, strings.NewReader(text), nil)
 }
 
 func isOtherDevice(err error) bool {
@@ -167,14 +174,23 @@ func isOtherDevice(err error) bool {
 	return errors.Is(err, syscall.EXDEV) || !errors.Is(err, fs.ErrExist) && errors.Is(err, errorNotSameDevice)
 }
 
-// copyOver is a move to another file system: the copy is whole and durable before the original goes.
-func (a *Agent) copyOver(from, to string) error {
+// copyOver is a move to another file system: the copy is durable, and was read back and found to be right, before the original goes.
+func (a *Agent) copyOver(ctx context.Context, from, sum, to string) error {
 	in, err := watcher.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if err := a.writeFile(to, in); err != nil {
+	if err := a.writeFile(to, in, func(copied *part) error {
+		if sum != "" && hex.EncodeToString(copied.hash.Sum(nil)) != sum {
+			return errNotIt
+		}
+		back, err := sumOf(ctx, copied.path)
+		if err == nil && sum != "" && back != sum {
+			err = &fs.PathError{Op: "copy", Path: to, Err: errors.New("the copy does not hold what was written")}
+		}
+		return err
+	}); err != nil {
 		return err
 	}
 	return a.remove(from)
@@ -183,8 +199,8 @@ func (a *Agent) copyOver(from, to string) error {
 // partID names the part of a file that is no job's.
 func partID(file string) string { return store.NewID("", file, "") }
 
-// writeFile writes a new file, durably, that is never seen half written.
-func (a *Agent) writeFile(file string, content io.Reader) error {
+// writeFile writes a new file, durably, that is never seen half written, nor before check (nil: none) found it right.
+func (a *Agent) writeFile(file string, content io.Reader, check func(*part) error) error {
 	part, err := createPart(a.disk, filepath.Dir(file), partID(file))
 	if err != nil {
 		return err
@@ -195,6 +211,11 @@ func (a *Agent) writeFile(file string, content io.Reader) error {
 	}
 	if err := part.flush(); err != nil {
 		return err
+	}
+	if check != nil {
+		if err := check(part); err != nil {
+			return err
+		}
 	}
 	return part.commit(file, false)
 }

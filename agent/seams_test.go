@@ -1,10 +1,13 @@
 package agent_test
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -185,4 +188,29 @@ func (f watchedFile) Sync() error {
 func (f watchedFile) Close() error {
 	err := f.disk.before("close", f.path)
 	return errors.Join(err, f.DiskFile.Close())
+}
+
+// spoilingDisk writes something else than it is given into the files of a folder, until it is mended.
+type spoilingDisk struct {
+	agent.Disk
+	dir    string
+	mended atomic.Bool
+}
+
+func (d *spoilingDisk) mend() { d.mended.Store(true) }
+
+func (d *spoilingDisk) Create(file string) (agent.DiskFile, error) {
+	f, err := d.Disk.Create(file)
+	if err == nil && !d.mended.Load() && strings.Contains(filepath.ToSlash(file), d.dir) {
+		return spoilingFile{f}, nil
+	}
+	return f, err
+}
+
+type spoilingFile struct{ agent.DiskFile }
+
+func (f spoilingFile) Write(b []byte) (int, error) {
+	spoilt := bytes.Clone(b)
+	spoilt[0] ^= 1
+	return f.DiskFile.Write(spoilt)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/pprof"
 	"net/url"
 	"time"
 
@@ -27,7 +28,11 @@ func (a api) routes(mux *http.ServeMux) {
 	inner.HandleFunc("GET /api/jobs/{id}", a.job)
 	inner.HandleFunc("POST /api/retry", a.retry)
 	inner.HandleFunc("POST /api/redeliver", a.redeliver)
+	inner.HandleFunc("GET /debug/pprof/", pprof.Index)
+	inner.HandleFunc("GET /debug/pprof/profile", pprof.Profile) // extends the time that its answer may take by itself
+	inner.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.Handle("/api/", withToken(a.token, inner))
+	mux.Handle("/debug/pprof/", withToken(a.token, inner))
 }
 
 // health tells anyone whether the agent can work: that it is there, and that its ledger can be read and written. What a person or

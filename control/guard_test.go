@@ -75,6 +75,8 @@ func TestWhoIsLetIn(t *testing.T) {
 		"healthz":               {target: "/healthz", auth: "-", want: 200},
 		"wrong method":          {method: "DELETE", target: "/api/status", want: 405},
 		"retry by GET":          {target: "/api/retry?all=true", want: 405},
+		"profile":               {target: "/debug/pprof/heap", want: 200},
+		"profile, no token":     {target: "/debug/pprof/heap", auth: "-", want: 401},
 		"unknown path":          {target: "/api/nothing", want: 404},
 		"unknown job":           {target: "/api/jobs/zzz", want: 404},
 		"unknown state":         {target: "/api/jobs?state=lost", want: 400},

@@ -10,6 +10,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -38,9 +39,11 @@ func main() {
 	flag.IntVar(&a.files, "files", 100_000, "with -idle: files in the folder")
 	flag.IntVar(&a.rows, "rows", 1_000_000, "with -idle: jobs in the ledger")
 	flag.DurationVar(&a.watch, "watch", 2*rescanEvery, "with -idle: how long the agent is watched")
+	profile := flag.String("cpuprofile", "", "write a profile of the agent's CPU to this file")
+	profiled := flag.Duration("profiled", 5*time.Second, "for how long, from its start on")
 	floor := flag.String("floor", "", "") // set in the child process that is the floor
 	flag.Parse()
-	run := func() error { return bench(*n, *size, *processing, *dir) }
+	run := func() error { return bench(*n, *size, *processing, *dir, profiling{*profile, *profiled}) }
 	if *resting {
 		run = func() error { return idle(a, *dir) }
 	}
@@ -53,7 +56,7 @@ func main() {
 	}
 }
 
-func bench(n, size int, processing time.Duration, dir string) error {
+func bench(n, size int, processing time.Duration, dir string, p profiling) error {
 	dir, remove, err := workIn(dir)
 	if err != nil {
 		return err
@@ -78,10 +81,11 @@ func bench(n, size int, processing time.Duration, dir string) error {
 	if err != nil {
 		return fmt.Errorf("floor: %w", err)
 	}
+	profile := p.take(filepath.Join(dir, "agent", "data"))
 	agent, err := measure(dir, "agent", n, processing, func(s setup) *exec.Cmd {
 		return exec.Command(binary, "--config", s.config, "run", "--once")
 	})
-	if err != nil {
+	if err := cmp.Or(err, profile()); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	if err := agent.timeJobs(binary, filepath.Join(dir, "agent", "hotfolder.yaml")); err != nil {

@@ -52,6 +52,7 @@ type Agent struct {
 	known    known         // what the ledger may not know
 	claims   sync.Map      // the contents for which an execution is being created → job id
 	hashing  *slots        // one for each file that is hashed at once
+	sending  chan struct{} // a slot for each picture that is uploaded at once
 	fetching chan struct{} // a slot for each result that is downloaded at once
 	rows     rows
 	disk     disk
@@ -90,9 +91,9 @@ type folder struct {
 	probe    probe         // calls that may hang
 }
 
-// writersPerDownload is how many results are on their way to the disk for each that is being downloaded: making a result durable
-// is mostly waiting for the disk, and must not keep the line idle.
-const writersPerDownload = 3
+// jobsPerTransfer is how many jobs are in hand for each upload and each download at once: most of a job's time goes into waiting for
+// the disk, before and after, and must not keep the line idle.
+const jobsPerTransfer = 3
 
 // grace is how long what is in hand may take to finish once the agent is told to stop.
 const grace = 8 * time.Second
@@ -108,6 +109,7 @@ func New(o Options) (*Agent, error) {
 		lookups:  make(chan struct{}, 1),
 		credits:  make(chan struct{}, 1),
 		known:    newKnown(),
+		sending:  make(chan struct{}, o.Config.Limits.Uploads),
 		fetching: make(chan struct{}, o.Config.Limits.Downloads),
 		rows:     o.Ledger,
 		disk:     osDisk{},
@@ -143,9 +145,9 @@ func New(o Options) (*Agent, error) {
 	a.hashing = newSlots(runtime.GOMAXPROCS(0)+1, a.folders)
 	limits := o.Config.Limits
 	a.stages = []*stage{
-		newStage(a.folders, &stage{name: "upload", state: store.Queued, workers: limits.Uploads, do: a.upload, room: mayUpload}),
+		newStage(a.folders, &stage{name: "upload", state: store.Queued, workers: jobsPerTransfer * limits.Uploads, do: a.upload, room: mayUpload}),
 		newStage(a.folders, &stage{name: "submit", state: store.Uploaded, workers: submitters, do: a.submit, room: a.mayCreate, folderGate: workflowGate}),
-		newStage(a.folders, &stage{name: "download", state: store.Downloading, workers: writersPerDownload * limits.Downloads, do: a.deliver, folderGate: outputGate}),
+		newStage(a.folders, &stage{name: "download", state: store.Downloading, workers: jobsPerTransfer * limits.Downloads, do: a.deliver, folderGate: outputGate}),
 	}
 	return a, nil
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -16,7 +15,7 @@ import (
 const (
 	mostHints = 1000                   // that are kept; more are dropped, since polling finds what they told
 	gather    = 100 * time.Millisecond // hints are gathered, so that one call may answer for several
-	regain    = 10                     // hints that must be right after one that was missing
+	enough    = 10                     // hints must be right in a row until they are relied upon
 	hintAge   = 10 * time.Second       // a hint may come before the ledger knows that its execution was created
 )
 
@@ -93,12 +92,15 @@ func (p *poller) hinted(e autoretouch.Execution) bool {
 // confirm asks for the running executions of which something was announced.
 func (p *poller) confirm(ctx context.Context, lists map[string]map[string]running) {
 	p.early = false
-	due := map[string][]running{}
+	due := map[string]map[string]running{}
 	for h, was := range p.told {
 		r, runs := find(lists, h.execution)
 		switch {
 		case runs && !was.asked:
-			due[r.job.Workflow] = append(due[r.job.Workflow], r)
+			if due[r.job.Workflow] == nil {
+				due[r.job.Workflow] = map[string]running{}
+			}
+			due[r.job.Workflow][h.execution] = r
 		case !runs && time.Since(was.at) > hintAge:
 			delete(p.told, h)
 		case !runs:
@@ -110,7 +112,7 @@ func (p *poller) confirm(ctx context.Context, lists map[string]map[string]runnin
 			return
 		}
 		if err := p.confirmAll(ctx, workflow, jobs, lists[workflow]); err != nil && ctx.Err() == nil {
-			p.apiTrouble(&p.asking, jobs[0].f, err)
+			p.apiTrouble(&p.asking, anyOf(lists[workflow]).f, err)
 			p.log.Debug("what was announced is not confirmed, will retry", "err", err)
 		}
 	}
@@ -127,24 +129,19 @@ func find(lists map[string]map[string]running, execution string) (r running, run
 
 // confirmAll asks for several executions of a workflow with as few calls as it can: by the list, which was always seen to begin with
 // the newest, where they should stand in it, and one by one for what it does not show there.
-func (p *poller) confirmAll(ctx context.Context, workflow string, due []running, all map[string]running) error {
-	slices.SortFunc(due, func(a, b running) int {
-		return cmp.Or(b.job.SubmittedAt.Compare(a.job.SubmittedAt), cmp.Compare(a.job.ID, b.job.ID))
-	})
+func (p *poller) confirmAll(ctx context.Context, workflow string, due, all map[string]running) error {
 	for before := 0; len(due) > 1 && len(due) != before; {
-		page, err := p.api.Executions(ctx, workflow, pageSize, placeInList(due[0], all))
+		page, err := p.api.Executions(ctx, workflow, pageSize, placeInList(due, all))
 		if err != nil {
 			return err
 		}
 		p.apiWorks(&p.asking)
 		before = len(due)
-		due = slices.DeleteFunc(due, func(r running) bool {
-			i := slices.IndexFunc(page.Entries, func(e autoretouch.Execution) bool { return e.ID == r.job.Execution })
-			if i >= 0 {
-				p.asked(r, p.apply(ctx, r, page.Entries[i]))
-			}
-			return i >= 0
-		})
+		shown := take(due, page)
+		news := p.applyAll(ctx, shown)
+		for _, e := range shown {
+			p.asked(e.running, news[e.now.ID])
+		}
 	}
 	for _, r := range due {
 		news, err := p.single(ctx, r)
@@ -156,10 +153,14 @@ func (p *poller) confirmAll(ctx context.Context, workflow string, due []running,
 	return nil
 }
 
-// placeInList is at least how many executions of the list are newer.
-func placeInList(r running, all map[string]running) (newer int) {
-	for _, other := range all {
-		if other.job.SubmittedAt.After(r.job.SubmittedAt) {
+// placeInList is at least how many executions of the list are newer than those that are due.
+func placeInList(due, all map[string]running) (newer int) {
+	var newest time.Time
+	for _, r := range due {
+		newest = later(newest, r.job.SubmittedAt)
+	}
+	for _, r := range all {
+		if r.job.SubmittedAt.After(newest) {
 			newer++
 		}
 	}
@@ -184,7 +185,7 @@ func (p *poller) asked(r running, news bool) {
 }
 
 // announced tells whether announcements arrive.
-func (p *poller) announced() bool { return p.right > 0 }
+func (p *poller) announced() bool { return p.right >= enough }
 
-// missed says that something was not announced: it takes some right hints until they are relied upon again.
-func (p *poller) missed() { p.right = -regain }
+// missed says that something was not announced.
+func (p *poller) missed() { p.right = 0 }

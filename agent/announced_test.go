@@ -88,22 +88,24 @@ const pollRarely = "polling: {min: 5s, max: 10m}"
 // With announcements a result is there within a second, and fewer than one call a picture asks for it.
 func TestAnnouncedResultsAreThereAtOnce(t *testing.T) {
 	inHooked(t, studio{config: pollRarely, sandbox: sandbox.Options{Workers: 4, Processing: 20 * time.Second}}, func(w *world, _ *post) {
-		w.drop("first.jpg", picture(0)) // that shows that announcements arrive
-		w.settle(1, store.Delivered)
+		const first, n = 15, 60
+		for i := range first { // they show that announcements arrive
+			w.drop(fmt.Sprintf("a%d.jpg", i), picture(1000+i))
+		}
+		w.settle(first, store.Delivered)
 		before := w.statusCalls()
-		const n = 60
 		for i := range n {
 			w.drop(fmt.Sprintf("b%d.jpg", i), picture(1+i))
 			time.Sleep(30 * time.Millisecond)
 		}
-		w.settle(1+n, store.Delivered)
+		w.settle(first+n, store.Delivered)
 		if lags := w.lags("b"); lags[len(lags)-1] >= time.Second {
 			t.Errorf("a result came %v after its completion", lags[len(lags)-1])
 		}
 		if calls := w.statusCalls() - before; calls >= n {
 			t.Errorf("%d status calls for %d pictures", calls, n)
 		}
-		w.wantPaid(1 + n)
+		w.wantPaid(first + n)
 	})
 }
 
@@ -156,20 +158,20 @@ func TestPollingTakesOverWhenAnnouncementsStop(t *testing.T) {
 	inHooked(t, studio{config: "polling: {min: 1s, max: 1m}", sandbox: sandbox.Options{Processing: 30 * time.Second}}, func(w *world, _ *post) {
 		drop := func(from, to int) {
 			for i := from; i < to; i++ {
-				w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+				w.drop(fmt.Sprintf("%02d.jpg", i), picture(i))
 				time.Sleep(10 * time.Second)
 			}
 		}
-		drop(0, 5)
+		drop(0, 18)
 		before := w.statusCalls()
-		drop(5, 25) // 200 s, in which one is completed every 10 s
+		drop(18, 38) // 200 s, in which one is completed every 10 s
 		if calls := w.statusCalls() - before; calls > 20+2*4 {
 			t.Errorf("%d status calls for 20 pictures while announcements arrive", calls)
 		}
 		w.sandbox.SetFaults(sandbox.Faults{WebhookDrop: 1})
-		drop(25, 40)
-		w.settle(40, store.Delivered)
-		if lags := w.lags("3"); lags[len(lags)-1] > 5*time.Second { // 30.jpg and those after it
+		drop(38, 60)
+		w.settle(60, store.Delivered)
+		if lags := w.lags("5"); lags[len(lags)-1] > 8*time.Second { // 50.jpg and those after it
 			t.Errorf("after announcements had stopped, results took %v", lags)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"hotfolder/config"
@@ -23,10 +24,13 @@ const (
 	keptSide = 4096
 )
 
+// takers is how many files of a folder are taken at once. Few of them are read at a time (see hashing), the others wait for the ledger.
+const takers = 16
+
 func (a *Agent) watchOptions(f *folder) watcher.Options {
 	return watcher.Options{
 		Root: f.Input, Recursive: f.Recursive, Include: f.Include, Exclude: f.Exclude,
-		Settle: f.Settle, Rescan: f.Rescan, Once: a.once,
+		Settle: f.Settle, Rescan: f.Rescan, Once: a.once, Takers: takers,
 		Known: func(path string, size int64, modTime time.Time) bool {
 			return a.Ledger.Known(f.Name, path, size, modTime)
 		},
@@ -70,8 +74,8 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 	if err := a.hashing.take(ctx, f); err != nil {
 		return err
 	}
-	defer a.hashing.give()
 	job, seen, err := look(ctx, f, file)
+	a.hashing.give()
 	if err != nil {
 		return err
 	}
@@ -132,9 +136,11 @@ func look(ctx context.Context, f *folder, file watcher.File) (store.Job, store.S
 	if err := unchanged(r.Stat, file); err != nil {
 		return job, seen, err
 	}
-	picture, err := watcher.Inspect(r, file.Size)
-	if err != nil {
-		return job, seen, fmt.Errorf("read the picture: %w", err)
+	picture := file.Picture
+	if picture == (watcher.Picture{}) { // the watcher could not read it, but may be it is to be had now
+		if picture, err = watcher.Inspect(r, file.Size); err != nil {
+			return job, seen, fmt.Errorf("read the picture: %w", err)
+		}
 	}
 	if !picture.Whole && picture.Type != "" && file.Whole {
 		return job, seen, watcher.ErrChanged
@@ -198,11 +204,19 @@ func sha(ctx context.Context, f *os.File) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, onlyReader{ctx, f}, make([]byte, 256<<10)); err != nil {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	if _, err := io.CopyBuffer(h, onlyReader{ctx, f}, *buffer); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
+
+// buffers are those that files are read with.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 256<<10)
+	return &b
+}}
 
 // onlyReader reads until its context ends.
 type onlyReader struct {

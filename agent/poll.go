@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"hotfolder/autoretouch"
@@ -29,7 +30,9 @@ type poller struct {
 	last     time.Time            // when the last one was
 	inQA     time.Time            // when those in QA were last asked for on purpose
 	vanished map[string]time.Time // executions that the API did not know, since when
-	strange  map[string]bool      // statuses never heard of
+
+	mu      sync.Mutex
+	strange map[autoretouch.Status]bool // statuses never heard of
 
 	told  map[hint]heard // what was announced
 	early bool           // some of it of executions that no job is known to run on
@@ -40,7 +43,7 @@ type poller struct {
 // news, and ever more rarely down to polling.max while there is none, or while news are announced. It asks for those of which
 // something was announced as soon as it was.
 func (a *Agent) pollLoop(ctx, work context.Context) {
-	p := &poller{Agent: a, interval: a.Config.Polling.Min, vanished: map[string]time.Time{}, strange: map[string]bool{}, told: map[hint]heard{}}
+	p := &poller{Agent: a, interval: a.Config.Polling.Min, vanished: map[string]time.Time{}, strange: map[autoretouch.Status]bool{}, told: map[hint]heard{}}
 	for ctx.Err() == nil {
 		lists, n := p.unfinished()
 		switch {
@@ -63,6 +66,13 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 	}
 }
 
+func anyOf(jobs map[string]running) (r running) {
+	for _, r = range jobs {
+		break
+	}
+	return r
+}
+
 // wait is how long after a round the next one begins.
 func (p *poller) wait() time.Duration {
 	if p.announced() {
@@ -74,14 +84,13 @@ func (p *poller) wait() time.Duration {
 // rounds asks for all that is running.
 func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running) {
 	news := false
+	p.last = time.Now()
 	for workflow, jobs := range lists {
+		f := anyOf(jobs).f // round takes from jobs what it was told of
 		found, err := p.round(ctx, workflow, jobs)
 		news = news || found
 		if err != nil && ctx.Err() == nil {
-			for _, r := range jobs {
-				p.apiTrouble(&p.asking, r.f, err)
-				break
-			}
+			p.apiTrouble(&p.asking, f, err)
 			p.log.Debug("poll failed, will retry", "err", err)
 		}
 	}
@@ -91,7 +100,6 @@ func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running
 	} else {
 		p.interval = min(p.interval*5/4+time.Millisecond, p.Config.Polling.Max)
 	}
-	p.last = time.Now()
 }
 
 // unfinished returns what is running by workflow and execution, and how much that is.
@@ -134,13 +142,11 @@ func (p *poller) round(ctx context.Context, workflow string, jobs map[string]run
 		}
 		p.apiWorks(&p.asking)
 		barren++
-		for _, e := range page.Entries {
-			if r, ok := jobs[e.ID]; ok {
-				barren = 0
-				delete(jobs, e.ID)
-				news = p.apply(ctx, r, e) || news
-			}
+		shown := take(jobs, page)
+		if len(shown) > 0 {
+			barren = 0
 		}
+		news = len(p.applyAll(ctx, shown)) > 0 || news
 		if offset += len(page.Entries); len(page.Entries) == 0 || page.Total > 0 && offset >= page.Total {
 			break
 		}
@@ -180,6 +186,52 @@ func (p *poller) single(ctx context.Context, r running) (news bool, err error) {
 	return p.apply(ctx, r, e), nil
 }
 
+// shown is a running execution and what the API says of it now.
+type shown struct {
+	running
+	now autoretouch.Execution
+}
+
+// take takes from the jobs those that a page shows.
+func take(jobs map[string]running, page autoretouch.Page) (all []shown) {
+	for _, e := range page.Entries {
+		if r, ok := jobs[e.ID]; ok {
+			delete(jobs, e.ID)
+			all = append(all, shown{r, e})
+		}
+	}
+	return all
+}
+
+// applyAll does what the statuses of executions call for, and returns those of which that was news. All wait for the ledger together:
+// one after the other they would wait for the disk as often as there are executions.
+func (p *poller) applyAll(ctx context.Context, executions []shown) (news map[string]bool) {
+	var all sync.WaitGroup
+	news = map[string]bool{}
+	for _, e := range executions {
+		all.Go(func() {
+			if p.apply(ctx, e.running, e.now) {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				news[e.now.ID] = true
+			}
+		})
+	}
+	all.Wait()
+	return news
+}
+
+// isNew tells whether a status is one that was never heard of, and not told either.
+func (p *poller) isNew(status autoretouch.Status) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.strange[status] || len(p.strange) == 100 {
+		return false
+	}
+	p.strange[status] = true
+	return true
+}
+
 // apply does what an execution's status calls for, and tells whether it was news.
 func (p *poller) apply(ctx context.Context, r running, e autoretouch.Execution) (news bool) {
 	to, detail := store.Processing, ""
@@ -196,8 +248,7 @@ func (p *poller) apply(ctx context.Context, r running, e autoretouch.Execution) 
 		ring(p.credits)
 	case autoretouch.Created, autoretouch.Active:
 	default:
-		if len(p.strange) < 100 && !p.strange[string(e.Status)] {
-			p.strange[string(e.Status)] = true
+		if p.isNew(e.Status) {
 			p.log.Warn("unknown status of an execution, waiting", "status", e.Status, "execution", e.ID)
 		}
 		return false

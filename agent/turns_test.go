@@ -17,8 +17,8 @@ func TestAFewPicturesAreNotStuckBehindMany(t *testing.T) {
 		second string
 		most   int // pictures of the other folder that may be uploaded while 20 urgent ones wait
 	}{
-		"priority": {"priority: 1", 4},
-		"turns":    {"priority: 0", 24},
+		"priority": {"priority: 1", 8},
+		"turns":    {"priority: 0", 30},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calm := sandbox.Faults{Latency: time.Second}

@@ -3,11 +3,8 @@ package agent
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -43,40 +40,76 @@ func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {
 			return err
 		}
 	}
-	there, err := a.api.HasImage(ctx, job.SHA256)
+	there, err := a.send(ctx, f, job)
 	if err != nil {
 		return err
 	}
 	a.apiWorks(&a.stage(store.Queued).gate)
+	detail := ""
 	if there {
-		_, err := a.step(job.ID, store.Uploaded, "the API had it already", nil)
-		return err
+		detail = "the API had it already"
+	}
+	_, err = a.step(job.ID, store.Uploaded, detail, nil)
+	return err
+}
+
+// send sends the job's content, unless the API has it already. What is not the job's content any more is let go: errGivenUp.
+func (a *Agent) send(ctx context.Context, f *folder, job store.Job) (there bool, err error) {
+	select {
+	case a.sending <- struct{}{}:
+		defer func() { <-a.sending }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	maybe, err := a.maybeThere(job)
+	if err != nil {
+		return false, err
+	}
+	if maybe {
+		if there, err := a.api.HasImage(ctx, job.SHA256); there || err != nil {
+			return there, err
+		}
 	}
 	in, err := watcher.Open(f.inputPath(job.Path))
 	if errors.Is(err, fs.ErrNotExist) {
-		return a.inputGone(f, job, err)
+		return false, cmp.Or(a.inputGone(f, job, err), errGivenUp)
 	}
 	if err != nil {
-		return &inputError{fmt.Errorf("open the picture: %w", err)}
+		return false, &inputError{fmt.Errorf("open the picture: %w", err)}
 	}
 	defer in.Close()
 
-	sum := &summed{f: in}
+	r := &input{f: in}
 	image := autoretouch.Image{Name: path.Base(job.Path), ContentType: job.ContentType, Size: job.Size}
-	got, err := a.api.Upload(ctx, image, sum.open)
+	got, err := a.api.Upload(ctx, image, r.open)
 	switch {
-	case errors.Is(err, autoretouch.ErrSize), err == nil && sum.hex() != job.SHA256:
-		return a.inputChanged(f, job)
-	case sum.err != nil:
-		return &inputError{fmt.Errorf("read the picture: %w", sum.err)}
+	case errors.Is(err, autoretouch.ErrSize):
+		return false, cmp.Or(a.inputChanged(f, job), errGivenUp)
+	case r.err != nil:
+		return false, &inputError{fmt.Errorf("read the picture: %w", r.err)}
 	case err != nil:
-		return err
-	case got != job.SHA256:
-		return fmt.Errorf("upload: the API received other bytes (%.8s) than were sent (%.8s)", got, job.SHA256)
+		return false, err
+	case got == job.SHA256: // by the API's own reckoning, which also says that the file is still what it was
+		return false, nil
 	}
-	a.apiWorks(&a.stage(store.Queued).gate)
-	_, err = a.step(job.ID, store.Uploaded, "", nil)
-	return err
+	now, err := sha(ctx, in)
+	if err != nil {
+		return false, &inputError{fmt.Errorf("read the picture: %w", err)}
+	}
+	if now != job.SHA256 {
+		return false, cmp.Or(a.inputChanged(f, job), errGivenUp)
+	}
+	return false, fmt.Errorf("upload: the API received other bytes (%.8s) than were sent (%.8s)", got, job.SHA256)
+}
+
+// maybeThere tells whether it is worth asking if the API has a job's content: when it may have been sent before, by an earlier run, for
+// another job, or by an agent whose ledger is lost. For all others it would be one call more in vain.
+func (a *Agent) maybeThere(job store.Job) (bool, error) {
+	if job.DiscoveredAt.Before(a.since) || len(job.History) > 1 || a.stage(store.Queued).failures(job.ID) > 0 || a.known.labelled() > 0 {
+		return true, nil
+	}
+	_, sent, err := a.Ledger.SameContent(job.SHA256, func(j store.Job) bool { return j.ID != job.ID && !j.UploadedAt.IsZero() })
+	return sent, asLedger(err)
 }
 
 // lookAgain looks at a picture that a person wants tried again: it may have failed for what it is, and be no other now.
@@ -131,32 +164,22 @@ func (a *Agent) inputChanged(f *folder, job store.Job) error {
 	return nil
 }
 
-// summed hands out a file's bytes and knows their hash when they were read.
-type summed struct {
+// input hands out a file's bytes and knows what went wrong with it, so that it is not taken for the network.
+type input struct {
 	f   *os.File
-	h   hash.Hash
 	err error // of reading, but for the end
 }
 
 // open begins anew.
-func (s *summed) open() (io.ReadCloser, error) {
-	_, err := s.f.Seek(0, io.SeekStart)
-	s.h, s.err = sha256.New(), err
-	return io.NopCloser(s), err
+func (r *input) open() (io.ReadCloser, error) {
+	_, r.err = r.f.Seek(0, io.SeekStart)
+	return io.NopCloser(r), r.err
 }
 
-func (s *summed) Read(p []byte) (int, error) {
-	n, err := s.f.Read(p)
-	s.h.Write(p[:n])
+func (r *input) Read(p []byte) (int, error) {
+	n, err := r.f.Read(p)
 	if err != nil && err != io.EOF {
-		s.err = err
+		r.err = err
 	}
 	return n, err
-}
-
-func (s *summed) hex() string {
-	if s.h == nil {
-		return ""
-	}
-	return hex.EncodeToString(s.h.Sum(nil))
 }

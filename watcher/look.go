@@ -57,8 +57,8 @@ func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
 	case now.Sub(seen.at) < f.o.Settle:
 		return outcome{is, settling, nil}
 	}
-	whole, held := isWhole(c, name, is.size)
-	if held || !whole && now.Sub(is.at) < f.cutShortAfter() {
+	picture, held := lookInto(c, name, is.size)
+	if held || !picture.Whole && now.Sub(is.at) < f.cutShortAfter() {
 		return outcome{is, unready, nil}
 	}
 	if err := c.call("root", f.root, f.identity.Check); err != nil {
@@ -67,7 +67,7 @@ func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
 	if ctx.Err() != nil {
 		return outcome{is, refused, ctx.Err()}
 	}
-	if err := f.o.Take(ctx, File{is.path, is.size, is.modTime, whole}); err != nil {
+	if err := f.o.Take(ctx, File{is.path, is.size, is.modTime, picture.Whole, picture}); err != nil {
 		return outcome{is, refused, err}
 	}
 	return outcome{is, done, nil}
@@ -84,9 +84,9 @@ func (f *Folder) unseen(c *caller, seen sighting, err error) outcome {
 	return outcome{seen, refused, err}
 }
 
-// isWhole reports whether a file's picture is whole, and whether another program holds the file for writing. A
-// file without any picture is as whole as it will be. One that can't be read is not whole: it may be readable soon.
-func isWhole(c *caller, name string, size int64) (whole, isHeld bool) {
+// lookInto tells what a file's bytes say, and whether another program holds the file for writing. One that can't be read is not
+// whole: it may be readable soon.
+func lookInto(c *caller, name string, size int64) (p Picture, isHeld bool) {
 	file := &patientFile{caller: c}
 	err := c.call("open", name, func() (err error) {
 		if file.File, err = Open(name); err == nil {
@@ -95,14 +95,14 @@ func isWhole(c *caller, name string, size int64) (whole, isHeld bool) {
 		return err
 	})
 	if err != nil {
-		return false, sharingViolation(err)
+		return p, sharingViolation(err)
 	}
 	defer file.Close()
 	if isHeld {
-		return false, true
+		return p, true
 	}
-	p, err := Inspect(file, size)
-	return err == nil && p.Whole, false
+	p, _ = Inspect(file, size)
+	return p, false
 }
 
 // A patientFile is read by a caller.

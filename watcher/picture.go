@@ -90,7 +90,10 @@ type window struct {
 	err  error // the first one but io.EOF
 }
 
-const chunk = 32 << 10
+const (
+	chunk = 32 << 10
+	leap  = 1 << 10
+)
 
 // at returns the n bytes at off, nil if the file has them not. n is at most chunk. The bytes are good until the next call.
 func (w *window) at(off int64, n int) []byte {
@@ -107,7 +110,7 @@ func (w *window) upTo(off int64, n int) []byte {
 	}
 	n = int(min(int64(n), w.size-off, chunk))
 	if len(w.kept(off)) < n {
-		w.fill(off)
+		w.fill(off, n)
 	}
 	b := w.kept(off)
 	return b[:min(n, len(b))]
@@ -115,10 +118,8 @@ func (w *window) upTo(off int64, n int) []byte {
 
 // some returns bytes at off, as many as are at hand; none only at the end of the file.
 func (w *window) some(off int64) []byte {
-	if b := w.kept(off); len(b) > 0 {
-		return b
-	}
-	return w.upTo(off, chunk)
+	w.upTo(off, 1)
+	return w.kept(off)
 }
 
 func (w *window) kept(off int64) []byte {
@@ -128,11 +129,16 @@ func (w *window) kept(off int64) []byte {
 	return w.buf[off-w.off:]
 }
 
-func (w *window) fill(off int64) {
+// fill reads a whole chunk where reading goes on, and not much more than is wanted where it leaps, as it does from segment to segment.
+func (w *window) fill(off int64, want int) {
+	most := chunk
+	if off != w.off+int64(len(w.buf)) {
+		most = max(want, leap)
+	}
 	if w.buf == nil {
 		w.buf = make([]byte, min(chunk, w.size))
 	}
-	n, err := w.r.ReadAt(w.buf[:min(int64(cap(w.buf)), w.size-off)], off)
+	n, err := w.r.ReadAt(w.buf[:min(int64(most), int64(cap(w.buf)), w.size-off)], off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		w.err = err
 	}

@@ -26,6 +26,8 @@ type File struct {
 	// Whole is false for a file that for long (a minute, or 30 × Settle if that is more) stayed empty, cut short
 	// or unreadable. It is to be taken to be failed with the reason.
 	Whole bool
+
+	Picture Picture // what its bytes say; zero if it could not be read
 }
 
 // Options say what a Folder watches and whom it tells. Only Root and Take are needed.

@@ -168,6 +168,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		context.AfterFunc(work, func() { t.Stop() })
 	})()
 
+	a.lookAtProgress()
 	var watchers, all sync.WaitGroup
 	for _, f := range a.folders {
 		watchers.Go(func() { a.runWatch(ctx, f) })

@@ -94,12 +94,18 @@ func (a *Agent) progressOf(f *folder, counts map[store.State]int) Progress {
 // progressLoop sees when a folder has nothing to do, though nobody asks.
 func (a *Agent) progressLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		if counts, err := a.Ledger.Counts(); err == nil { // who writes to the ledger tells of its troubles
-			for _, f := range a.folders {
-				a.progressOf(f, counts[f.Name])
-			}
-		}
 		pause(ctx, 10*time.Second, nil)
+		a.lookAtProgress()
+	}
+}
+
+func (a *Agent) lookAtProgress() {
+	counts, err := a.Ledger.Counts()
+	if err != nil {
+		return // who writes to the ledger tells of its troubles
+	}
+	for _, f := range a.folders {
+		a.progressOf(f, counts[f.Name])
 	}
 }
 

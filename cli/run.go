@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +21,9 @@ func (a *app) run() *cobra.Command {
 		Short: "Run the agent, until Ctrl-C",
 		Long: `Run watches the folders of the configuration and works until SIGINT or SIGTERM; what is in hand is finished first, within
 ten seconds. A second signal ends it at once; nothing is lost by that either.
+
+On a terminal it shows how it goes, and the log goes to log.file or hotfolder.log in data_dir; elsewhere, and with TERM=dumb, it
+writes the log.
 
 With --once it handles the pictures that are in the folders now and ends: with code 1 if one of them failed or waits for a
 person.`,
@@ -43,25 +48,79 @@ func (a *app) runAgent(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
-	if once {
-		return a.runOnce(ctx, c)
-	}
-	if !installer.Interactive() {
+	if !installer.Interactive() && !once {
 		return a.runService(ctx, c)
+	}
+	if a.drawable() {
+		return a.runLive(ctx, c, once)
 	}
 	log, file := openLog(c, "", a.err)
 	defer file.Close()
+	if once {
+		p := progress{out: a.out, since: time.Now()}
+		err := start{config: c, log: log, once: true, beside: func(ctx context.Context, agent *agent.Agent) {
+			p.watch(ctx, agent.Status)
+		}}.run(ctx)
+		if p.begun {
+			fmt.Fprintln(a.out, p.summary())
+		}
+		return err
+	}
 	if c.Log.File != "" {
 		fmt.Fprintf(a.err, "logging to %s\n", c.Log.File)
 	}
 	return start{config: c, log: log}.run(ctx)
 }
 
+// runLive runs on a terminal, and shows on it how it goes. The log would run into that, so it goes into a file.
+func (a *app) runLive(ctx context.Context, c *config.Config, once bool) error {
+	file := c.Log.File
+	if isTerminal(a.err) {
+		file = serviceLog(c, "")
+	}
+	log, closer := openLog(c, file, a.err)
+	defer closer.Close()
+	view := newLive(a.out, func() string {
+		switch {
+		case ctx.Err() != nil:
+			return "stopping; what is in hand is finished first"
+		case file == "":
+			return pageLine(c) + "Ctrl-C stops it"
+		}
+		return pageLine(c) + "Ctrl-C stops it, the log is " + visible(file)
+	})
+	p := progress{since: time.Now()}
+	err := start{config: c, log: log, once: once, beside: func(during context.Context, agent *agent.Agent) {
+		if err := view.follow(during, agent.Status); err != nil {
+			log.Warn("the terminal cannot be written to", "err", err)
+		}
+		if now, err := agent.Status(context.WithoutCancel(during)); err == nil {
+			p.take(now)
+		}
+	}}.run(ctx)
+	if once && p.begun {
+		fmt.Fprintln(a.out, p.summary())
+	}
+	return err
+}
+
+// pageLine says where the page is, if there is one.
+func pageLine(c *config.Config) string {
+	host, port, err := net.SplitHostPort(c.Dashboard.Listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port) + " shows more, "
+}
+
 // runService runs under a service manager.
 func (a *app) runService(ctx context.Context, c *config.Config) error {
 	log, file := openLog(c, serviceLog(c, os.Getenv("LOGS_DIRECTORY")), a.err)
 	defer file.Close()
-	return start{config: c, log: log, beside: func(ctx context.Context, agent *agent.Agent, _ agent.Status) {
+	return start{config: c, log: log, beside: func(ctx context.Context, agent *agent.Agent) {
 		err := installer.Alive(ctx, func() (string, error) {
 			if err := agent.Pulse(); err != nil {
 				log.Error("the service should be started again", "why", err)
@@ -74,17 +133,4 @@ func (a *app) runService(ctx context.Context, c *config.Config) error {
 			log.Error("systemd cannot be told how it goes", "err", err)
 		}
 	}}.run(ctx)
-}
-
-// runOnce shows on stdout how it goes; on a terminal the log runs above the bars.
-func (a *app) runOnce(ctx context.Context, c *config.Config) error {
-	p := newProgress(a.out, c.Folders)
-	log, file := openLog(c, "", p.above(a.err))
-	defer file.Close()
-	err := start{config: c, log: log, once: true, beside: p.watch}.run(ctx)
-	p.end()
-	if p.begun {
-		fmt.Fprintln(a.out, p.summary())
-	}
-	return err
 }

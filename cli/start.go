@@ -23,8 +23,8 @@ type start struct {
 	log    *slog.Logger
 	once   bool
 
-	// beside, unless it is nil, runs beside the agent, which had stood at before. Its ctx ends when the agent has ended.
-	beside func(ctx context.Context, a *agent.Agent, before agent.Status)
+	// beside, unless it is nil, runs beside the agent. Its ctx ends when the agent has ended.
+	beside func(ctx context.Context, a *agent.Agent)
 }
 
 // run puts the agent together, runs it until ctx ends or, with once, until it has done what there is to do, and takes it
@@ -48,10 +48,6 @@ func (s start) run(ctx context.Context) (err error) {
 	if err != nil {
 		return usage(err)
 	}
-	before, err := a.Status(ctx)
-	if err != nil {
-		return err
-	}
 
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -65,7 +61,7 @@ func (s start) run(ctx context.Context) (err error) {
 		s.assist(during, &beside, a)
 	}
 	if s.beside != nil {
-		beside.Go(func() { s.beside(during, a, before) })
+		beside.Go(func() { s.beside(during, a) })
 	}
 
 	s.log.Info("hotfolder started", "version", build().version, "config", s.config.File, "folders", len(s.config.Folders))

@@ -36,7 +36,7 @@ func (a *app) status() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	c.Flags().BoolVar(&watch, "watch", false, "show it again every 2 seconds, until Ctrl-C")
+	c.Flags().BoolVar(&watch, "watch", false, "keep it up to date, until Ctrl-C")
 	c.MarkFlagsMutuallyExclusive("json", "watch")
 	return c
 }
@@ -68,23 +68,30 @@ func beforeAStart(s agent.Status, c *config.Config) agent.Status {
 // watchStatus shows the status until ctx ends, the agent's or, while it does not run, the ledger's. What goes wrong is shown in
 // its place.
 func (a *app) watchStatus(ctx context.Context, c *config.Config) error {
+	if a.drawable() {
+		view := newLive(a.out, func() string { return pageLine(c) + "Ctrl-C ends the watching" })
+		return view.follow(ctx, func(ctx context.Context) (s agent.Status, err error) {
+			err = withDesk(ctx, c, false, func(desk agent.Desk) error {
+				s, err = desk.Status(ctx)
+				s = beforeAStart(s, c)
+				return err
+			})
+			return s, err
+		})
+	}
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
 		var page bytes.Buffer
-		err := a.printStatus(ctx, c, &textPrinter{out: &page, colours: hasColours(a.out)})
+		err := a.printStatus(ctx, c, &textPrinter{out: &page})
 		if ctx.Err() != nil {
 			return nil
 		}
 		for _, line := range explain(err) {
 			page.WriteString(line + "\n")
 		}
-		if hasColours(a.out) {
-			_, err = a.out.Write(append([]byte("\x1b[H\x1b[2J"), page.Bytes()...))
-		} else {
-			_, err = a.out.Write(append(page.Bytes(), '\n'))
-		}
-		if err != nil {
+		page.WriteString("\n")
+		if _, err := a.out.Write(page.Bytes()); err != nil {
 			return err
 		}
 		select {

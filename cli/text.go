@@ -210,9 +210,9 @@ func (p *textPrinter) finding(f finding) error {
 
 // level is the first word of a line, 7 wide.
 func (p *textPrinter) level(l string) string {
-	colour := map[string]string{levelOK: "32", levelWarning: "33", levelError: "31"}[l]
+	colour := colourOf[l]
 	l = fmt.Sprintf("%-7s", l)
-	if !p.colours {
+	if !p.colours || colour == "" {
 		return l
 	}
 	return "\x1b[" + colour + "m" + l + "\x1b[0m"

@@ -16,15 +16,20 @@ import (
 
 // withPage has the world's agent show its page, with that file as its password's, and returns where.
 func (w *world) withPage(passwordFile string) (address string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	address = l.Addr().String()
-	l.Close()
+	address = freeAddress(w.t)
 	page := fmt.Sprintf("{listen: %q, password_file: %q}", address, passwordFile)
 	w.configure(strings.Replace(studioConfig, `{listen: ""}`, page, 1))
 	return address
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func page(t *testing.T, url, password string) (code int, body string) {

@@ -169,7 +169,8 @@ func TestNoTokenIsEverTold(t *testing.T) {
 	}
 
 	for _, format := range []string{"text", "json"} {
-		w.configure(studioConfig + "log: {level: debug, format: " + format + ", file: " + format + ".log, compress: false}\n")
+		address := freeAddress(t)
+		w.configure(strings.Replace(studioConfig, `{listen: ""}`, `{listen: "`+address+`"}`, 1) + "log: {level: debug, format: " + format + ", file: " + format + ".log, compress: false}\n")
 		tap.setEvery(0)
 		say("login")
 		fmt.Fprintln(&said, w.runWith("no token at all\n", "login", "--refresh-token-stdin"))
@@ -181,6 +182,12 @@ func TestNoTokenIsEverTold(t *testing.T) {
 		stop := w.start()
 		w.noteControlToken(tap)
 		w.await("wrong answers", func() bool { sayAll(); tap.mu.Lock(); defer tap.mu.Unlock(); return tap.answers > 30 })
+		for _, path := range []string{"/", "/metrics", "/healthz"} {
+			code, shown := page(t, "http://"+address+path, "")
+			if fmt.Fprintln(&said, shown); code != 200 {
+				t.Errorf("%s: %d", path, code)
+			}
+		}
 		fmt.Fprintln(&said, stop())
 		tap.setEvery(0)
 		say("run", "--once")

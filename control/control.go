@@ -1,4 +1,4 @@
-// Package control is the local HTTP server through which the commands, and later the page, reach a running agent, and its
+// Package control is the local HTTP server through which the commands and the page reach a running agent, and its
 // client. Read this file (how the two find each other), then server.go (its life), bounded.go and guard.go (how many are let
 // in, and who), api.go (what can be asked), wire.go (the forms on the way) and client.go. webhook.go is another server, for what the
 // API announces.

@@ -104,7 +104,7 @@ func (l *Ledger) begin(fresh bool) error {
 	if err := l.view(probe); err != nil {
 		return err
 	}
-	if err := l.view(func(*bbolt.Tx) error { return l.checkFreelist() }); err != nil {
+	if err := l.view(func(*bbolt.Tx) error { return l.checkHeads() }); err != nil {
 		return err
 	}
 	return l.compact()

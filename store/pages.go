@@ -72,36 +72,46 @@ func readMetas(f io.ReaderAt) (newer, older *meta) {
 	return newer, older
 }
 
-// checkFile tells whether a file that is not empty is a whole one. Another process may be writing to it.
+// checkFile tells whether a file that is not empty is a whole one, with a sound list of free pages: over another one bbolt panics
+// with the file mapped, and Windows keeps everybody from a mapped file. Another process may be writing to it.
 func checkFile(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil || info.Size() == 0 {
 		return err
 	}
-	m, _ := readMetas(f)
-	if m == nil {
-		return fmt.Errorf("%w: its head is not that of a ledger", ErrDamaged)
+	for {
+		m, _ := readMetas(f)
+		if m == nil {
+			return fmt.Errorf("%w: its head is not that of a ledger", ErrDamaged)
+		}
+		if info, err = f.Stat(); err != nil { // again: it grows before its meta page says so
+			return err
+		}
+		if want := int64(m.Pages) * int64(m.PageSize); info.Size() < want {
+			return fmt.Errorf("%w: it is cut short to %d of %d bytes", ErrDamaged, info.Size(), want)
+		}
+		err := checkFreelist(f, m)
+		if now, _ := readMetas(f); err == nil || now == nil || now.Tx == m.Tx {
+			return err
+		} // else it was overtaken
 	}
-	if info, err = f.Stat(); err != nil { // again: it grows before its meta page says so
-		return err
-	}
-	if want := int64(m.Pages) * int64(m.PageSize); info.Size() < want {
-		return fmt.Errorf("%w: it is cut short to %d of %d bytes", ErrDamaged, info.Size(), want)
-	}
-	return nil
 }
 
-// checkFreelist tells whether the list of the pages that will be written to next is sound.
-func (l *Ledger) checkFreelist() error {
+// checkHeads tells whether both meta pages are sound.
+func (l *Ledger) checkHeads() error {
 	f, err := os.Open(l.path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	m, older := readMetas(f)
-	if m == nil || older == nil {
+	if m, older := readMetas(f); m == nil || older == nil {
 		return fmt.Errorf("%w: one of its two heads is unreadable, so that its last step may be lost", ErrDamaged)
 	}
+	return nil
+}
+
+// checkFreelist tells whether the list of the pages that will be written to next is sound.
+func checkFreelist(f io.ReaderAt, m *meta) error {
 	if m.Freelist >= m.Pages {
 		return fmt.Errorf("%w: its list of free pages is on page %d of %d", ErrDamaged, m.Freelist, m.Pages)
 	}

@@ -76,6 +76,9 @@ func each(t testing.TB, n int, do func(i int) error) {
 
 // The file takes at most 1 KiB a delivered job, whether the pictures come one by one or are dropped all at once.
 func TestSizeOfTheFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("bbolt makes the file as large as its map there, which doubles when it is full")
+	}
 	for _, atOnce := range []bool{false, true} {
 		t.Run(fmt.Sprintf("at once=%v", atOnce), func(t *testing.T) { sizeOfTheFile(t, 3000, atOnce) })
 	}

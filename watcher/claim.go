@@ -103,6 +103,9 @@ func (c *Claim) takeOver(abandoned lock) error {
 	err := os.Rename(c.path, away)
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		if still, err := readLock(c.path); err != nil || still.Token != abandoned.Token { // Windows says so of a file that is being removed
+			return fmt.Errorf("%w: it has just begun", ErrClaimed)
+		}
 		return nil
 	case err != nil:
 		return fmt.Errorf("%w or ended just now: %w", ErrClaimed, err)
@@ -128,6 +131,9 @@ func (c *Claim) write() error {
 		return fmt.Errorf("%w: it has just begun", ErrClaimed)
 	}
 	if err != nil {
+		if _, err := os.Lstat(c.path); !errors.Is(err, fs.ErrNotExist) { // Windows refuses the name of a file that is being removed
+			return fmt.Errorf("%w or ended just now", ErrClaimed)
+		}
 		return nil // the folder can be read, which is all that is needed
 	}
 	_, err = f.Write(append(content, '\n'))
@@ -139,9 +145,13 @@ func (c *Claim) write() error {
 	return nil
 }
 
-// readLock reads a lock. One that is not (yet) written whole is as good as nobody's.
+// readLock reads a lock. One that is not (yet) written whole is as good as nobody's. It fails with ErrChanged when another agent is just
+// replacing it.
 func readLock(path string) (lock, error) {
 	f, err := Open(path)
+	if sharingViolation(err) {
+		err = fmt.Errorf("%w: %w", ErrChanged, err)
+	}
 	if err != nil {
 		return lock{}, err
 	}

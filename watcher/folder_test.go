@@ -288,6 +288,9 @@ func TestNotRecursive(t *testing.T) {
 // Names that only some systems can have are passed as they are.
 func TestStrangeNames(t *testing.T) {
 	names := []string{"a\nb.jpg", "bad\xff\xfeutf8.jpg", strings.Repeat("x", 251) + ".jpg"}
+	if runtime.GOOS == "windows" {
+		names = names[2:] // has no line breaks in names, and makes UTF-16 of them
+	}
 	inStudio(t, func(s *studio) {
 		for _, n := range names {
 			if err := os.WriteFile(s.path(n), jpegOf(t, 8, 8), 0o644); err != nil {

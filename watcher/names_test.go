@@ -112,12 +112,13 @@ func TestCaseOnlyRename(t *testing.T) {
 // No name makes a line of its own in the log or in a state.
 func TestNamesInMessages(t *testing.T) {
 	const name = "evil\n\x1b[2Jlevel=ERROR msg=forged\u202e.jpg"
+	if runtime.GOOS == "windows" {
+		t.Skip("has no such names")
+	}
 	inStudio(t, func(s *studio) {
 		s.root += "/in" + name
 		s.o.Root, s.o.Owner = s.root, "/mine"
-		if err := os.Mkdir(s.root, 0o755); err != nil {
-			t.Skip("this system does not have such names:", err)
-		}
+		must(t, os.Mkdir(s.root, 0o755))
 		s.write(name, jpegOf(t, 8, 8))
 		s.write("sub"+name+"/a.jpg", jpegOf(t, 8, 8))
 		s.fault = func(op, path string) error {

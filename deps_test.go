@@ -63,11 +63,14 @@ var rooms = map[string]map[string]string{
 		"private":     "the way to the agent is for its owner alone",
 		"tidy":        "through agent",
 	},
-	"report": { // knows jobs, not who does them
-		"store":   "counts jobs",
-		"config":  "the time of day of the daily one",
-		"private": "remembers the last daily one",
-		"tidy":    "names, numbers and times for people",
+	"report": { // is told by functions who has the jobs, and who writes its pages
+		"store":       "counts jobs",
+		"agent":       "the status in the page of an input folder",
+		"watcher":     "through agent",
+		"autoretouch": "through agent",
+		"config":      "the time of day of the daily one",
+		"private":     "remembers the last daily one",
+		"tidy":        "names, numbers and times for people",
 	},
 	"notify": { // knows how an agent fares, not how it is reached
 		"agent":       "its status and troubles",

@@ -69,6 +69,7 @@ type Agent struct {
 	deliveries, failures atomic.Int64 // since the start
 	failRate             rate
 	freeSpace            func(dir string) (uint64, error)
+	ended                atomic.Bool // Run has returned, or is about to
 }
 
 // folder is a hot folder and what is known of it now.
@@ -81,7 +82,7 @@ type folder struct {
 	workflow gate // the API's opinion of its workflow
 	output   gate // writing there
 	offline  atomic.Bool
-	notice   atomic.Pointer[string] // what people should know of the input though nothing is wrong
+	notice   atomic.Pointer[string] // what people should know of the input though nothing is wrong; nil: it was not looked at yet
 	oversize atomic.Int64           // pictures found since the start that the API scales down, where people are to be told
 	out      *watcher.Root
 	left     leftovers
@@ -89,6 +90,8 @@ type folder struct {
 	stuck    atomic.Int64  // results that wait for an order which only people can make whole
 	looked   atomic.Bool   // with Once: all that was in the input is in the ledger
 	probe    probe         // calls that may hang
+
+	unwritten atomic.Pointer[string] // why the status page is not in the input
 }
 
 // jobsPerTransfer is how many jobs are in hand for each upload and each download at once: most of a job's time goes into waiting for
@@ -193,6 +196,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		finish()
 	}
 	watchers.Wait()
+	a.ended.Store(true)
 	all.Wait()
 	if a.once {
 		return a.left()

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"maps"
@@ -9,7 +10,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
+
+	"hotfolder/agent"
+	"hotfolder/watcher"
 )
 
 func TestPut(t *testing.T) {
@@ -60,6 +67,110 @@ func TestPutBelowABareMountPoint(t *testing.T) {
 		}
 		if len(w.files("reports")) != 1 {
 			t.Errorf("written: %v", w.files("reports"))
+		}
+	})
+}
+
+const statusPage = "_STATUS.html"
+
+func (w *world) notice() string {
+	s, err := w.agent.Status(context.Background())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s.Folders[0].Notice
+}
+
+// The page is no picture, whatever is included, and nobody waits for it.
+func TestPutInput(t *testing.T) {
+	in(t, studio{folder: "include: [\"*\"]\n"}, func(w *world) {
+		w.until("the input to be known", time.Minute, func() bool { return w.agent.PutInput("packshots", statusPage, []byte("page 1")) == nil })
+		if err := w.agent.PutInput("packshots", statusPage, []byte("page 2")); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour)
+		if got, err := os.ReadFile(filepath.Join(w.dir, "in", statusPage)); string(got) != "page 2" {
+			t.Errorf("%q, %v", got, err)
+		}
+		if n := len(w.counts()); n > 0 || w.notice() != "" || len(w.files("in")) != 1 {
+			t.Errorf("%v, %q, %v", w.counts(), w.notice(), w.files("in"))
+		}
+		a := w.agent
+		w.halt()
+		if err := a.PutInput("packshots", statusPage, []byte("page 3")); err != nil { // it has ended: stopped
+			t.Error(err)
+		}
+		if _, err := os.Stat(filepath.Join(w.dir, "in", ".hotfolder-lock")); err == nil {
+			t.Error("the folder is still claimed")
+		}
+		w.write("in/.hotfolder-lock", []byte(`{"host":"other","pid":1,"owner":"/other","token":"x"}`))
+		if err := a.PutInput("packshots", statusPage, []byte("page 4")); !errors.Is(err, watcher.ErrClaimed) {
+			t.Errorf("in another agent's folder: %v", err)
+		}
+		if got, _ := os.ReadFile(filepath.Join(w.dir, "in", statusPage)); string(got) != "page 3" {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+func TestPutInputOfAnothersFolder(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		w.write("in/.hotfolder-lock", []byte(`{"host":"other","pid":1,"owner":"/other","token":"x"}`))
+		w.start()
+		for range 50 {
+			if err := w.agent.PutInput("packshots", statusPage, []byte("page")); err == nil {
+				t.Error("written")
+			}
+			time.Sleep(time.Second)
+		}
+		if len(w.files("in")) > 0 || w.notice() != "" {
+			t.Errorf("%v, notice %q", w.files("in"), w.notice())
+		}
+	})
+}
+
+func TestPutInputThatIsAway(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.until("the input to be known", time.Minute, func() bool { return w.agent.PutInput("packshots", statusPage, []byte("page 1")) == nil })
+		away := filepath.Join(w.dir, "away")
+		if err := os.Rename(filepath.Join(w.dir, "in"), away); err != nil {
+			t.Fatal(err)
+		}
+		for range 30 {
+			if err := w.agent.PutInput("packshots", statusPage, []byte("page 2")); err == nil {
+				t.Error("written")
+			}
+			time.Sleep(time.Second)
+		}
+		if _, err := os.Stat(filepath.Join(w.dir, "in")); err == nil {
+			t.Error("the input was made")
+		}
+	})
+}
+
+// A folder that can't be written to works as well without the page; people are told in the status alone.
+func TestPutInputReadOnly(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		var writable atomic.Bool
+		w.disk = func(d agent.Disk) agent.Disk {
+			return watchedDisk{Disk: d, before: func(op, what string) error {
+				if strings.HasPrefix(what, filepath.Join(w.dir, "in")) && !writable.Load() {
+					return &fs.PathError{Op: op, Path: what, Err: syscall.EROFS}
+				}
+				return nil
+			}}
+		}
+		w.start()
+		time.Sleep(time.Minute)
+		if err := w.agent.PutInput("packshots", statusPage, []byte("page")); !errors.Is(err, syscall.EROFS) {
+			t.Error(err)
+		}
+		if !strings.Contains(w.notice(), "_STATUS.html cannot be written to the input folder") || len(w.troubles()) > 0 {
+			t.Errorf("notice %q, troubles %v", w.notice(), w.troubles())
+		}
+		writable.Store(true)
+		if err := w.agent.PutInput("packshots", statusPage, []byte("page")); err != nil || w.notice() != "" {
+			t.Errorf("%v, notice %q", err, w.notice())
 		}
 	})
 }

@@ -49,8 +49,10 @@ func (f *folder) notices(queued int) string {
 	if wait := f.waitsForHours(queued); wait != "" {
 		all = append(all, wait)
 	}
-	if input := f.notice.Load(); input != nil && *input != "" {
-		all = append(all, *input)
+	for _, notice := range []*string{f.notice.Load(), f.unwritten.Load()} {
+		if notice != nil && *notice != "" {
+			all = append(all, *notice)
+		}
 	}
 	if n := f.oversize.Load(); n > 0 {
 		all = append(all, fmt.Sprintf("larger than 4096 × 4096 pixels, so that AutoRetouch scales them down: %d since the start", n))

@@ -59,6 +59,19 @@ func (s start) assist(ctx context.Context, beside *sync.WaitGroup, a *agent.Agen
 	}
 }
 
+// keepStatusFiles starts what keeps the pages in the input folders.
+func (s start) keepStatusFiles(ctx context.Context, beside *sync.WaitGroup, a *agent.Agent) {
+	files := report.StatusFiles{Status: a.Status, Jobs: a.Jobs, Latest: a.Ledger.Latest, Write: a.PutInput, Log: s.log}
+	for _, f := range s.config.Folders {
+		if f.StatusFile {
+			files.Folders = append(files.Folders, f.Name)
+		}
+	}
+	if len(files.Folders) > 0 {
+		beside.Go(func() { files.Run(ctx) })
+	}
+}
+
 func mailReport(ctx context.Context, m *notify.Mailer, to string, r report.Report) error {
 	var text strings.Builder
 	var page bytes.Buffer

@@ -93,3 +93,29 @@ func TestTheDailyReportOfARunningAgent(t *testing.T) {
 		t.Errorf("the folder has %q", files)
 	}
 }
+
+func TestTheStatusFileOfARunningAgent(t *testing.T) {
+	w := newWorld(t)
+	w.login()
+	w.configure(strings.Replace(studioConfig, "output: out/packshots,", "output: out/packshots, status_file: true, include: [\"*\"],", 1))
+	w.drop("packshots/a.jpg", "packshots/bad.jpg")
+	stop := w.start()
+	w.awaitFile("out/packshots/a.jpg")
+	page := func() string {
+		data, _ := os.ReadFile(w.path("in/packshots/_STATUS.html"))
+		return string(data)
+	}
+	w.awaitFile("in/packshots/_STATUS.html")
+	if got := stop(); got.code != 0 {
+		t.Errorf("run: exit %d, %s", got.code, got.stderr)
+	}
+	if text := page(); !strings.Contains(text, "Stopped.") || !strings.Contains(text, "bad.jpg") || !strings.Contains(text, `Done today<td class="n good">1<`) {
+		t.Error(text)
+	}
+	if _, err := os.Stat(w.path("in/website/_STATUS.html")); err == nil {
+		t.Error("website has a page, too")
+	}
+	if jobs := w.run("jobs").stdout; !strings.Contains(jobs, "a.jpg") || strings.Contains(jobs, "STATUS") {
+		t.Error(jobs)
+	}
+}

@@ -59,6 +59,7 @@ func (s start) run(ctx context.Context) (err error) {
 	}
 	if !s.once {
 		s.assist(during, &beside, a)
+		s.keepStatusFiles(during, &beside, a)
 	}
 	if s.beside != nil {
 		beside.Go(func() { s.beside(during, a) })

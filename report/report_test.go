@@ -238,7 +238,7 @@ func FuzzNames(f *testing.F) {
 // wantOnlyOurs wants a page to be built of the elements and attributes of the templates.
 func wantOnlyOurs(t *testing.T, page string) {
 	t.Helper()
-	elements := " html head meta title style body h1 h2 p div table tr th td svg g line rect text code ul li small "
+	elements := " html head meta title style body h1 h2 p div table tr th td svg g line rect text code ul li small br span "
 	attributes := " lang charset name content class viewBox role aria-label x y x1 x2 y1 y2 width height text-anchor http-equiv "
 	d := xml.NewDecoder(strings.NewReader(page[strings.Index(page, "<html"):]))
 	d.Strict = false

@@ -17,7 +17,8 @@ var (
 		".opdownload": true, ".filepart": true, ".!ut": true, ".!qb": true, ".aria2": true,
 	}
 	ignoredNames = map[string]bool{
-		"thumbs.db": true, "ehthumbs.db": true, "desktop.ini": true, "icon\r": true,
+		"_status.html": true, // the agent's own, for people
+		"thumbs.db":    true, "ehthumbs.db": true, "desktop.ini": true, "icon\r": true,
 		"$recycle.bin": true, "recycler": true, "system volume information": true, // Windows
 		"@eadir": true, "#recycle": true, "#snapshot": true, "@recycle": true, "@recently-snapshot": true, // Synology, QNAP
 		"lost+found": true, "__macosx": true,

@@ -21,7 +21,7 @@ func TestIgnored(t *testing.T) {
 		"~$a.jpg", "~a.jpg", "a.jpg~", "a.tmp", "a.jpg.TMP", "a.temp", "a.jpg.part", "a.jpg.partial", "a.crdownload", "a.download",
 		"a.opdownload", "a.filepart", "a.!ut", "a.!qB", "a.aria2", ".a.jpg.swp", "a.swp",
 		"Thumbs.db", "ehthumbs.db", "desktop.ini", "$RECYCLE.BIN", "RECYCLER", "System Volume Information",
-		"@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "lost+found", "__MACOSX",
+		"@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "lost+found", "__MACOSX", "_STATUS.html",
 	}
 	if runtime.GOOS != "windows" {
 		ignored = append(ignored, "Icon\r") // no name there

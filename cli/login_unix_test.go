@@ -126,9 +126,7 @@ func TestLoginAtATerminal(t *testing.T) {
 
 func TestLoginIsRefused(t *testing.T) {
 	w := newStudioWorld(t)
-	w.environment = map[string]string{"NO_COLOR": "1"}
-	t.Setenv("NO_COLOR", "1")
-	x := w.atTerminal("login", "--no-browser")
+	x := w.atTerminalWith(map[string]string{"NO_COLOR": "1"}, "login", "--no-browser")
 	if err := w.box.DenyDevice(x.code()); err != nil {
 		t.Fatal(err)
 	}
@@ -198,11 +196,8 @@ func TestLoginOpensTheBrowser(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-			for name, value := range test.environment {
-				t.Setenv(name, value)
-			}
-			w.t, w.environment = t, test.environment
-			x := w.atTerminal(append([]string{"login"}, test.args...)...)
+			w.t = t
+			x := w.atTerminalWith(test.environment, append([]string{"login"}, test.args...)...)
 			code := x.code()
 			got, _ := os.ReadFile(opened)
 			wasAsked := test.opens || test.opener == "exit 3"

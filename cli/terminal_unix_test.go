@@ -22,14 +22,19 @@ type terminal struct {
 	stop  context.CancelFunc
 }
 
-// atTerminal runs a command on a terminal of 80 columns.
+// atTerminal runs a command on a terminal of 80 columns, without a desktop.
 func (w *world) atTerminal(args ...string) *terminal {
 	w.t.Helper()
-	for name, value := range map[string]string{"TERM": "xterm", "DISPLAY": "", "WAYLAND_DISPLAY": "", "NO_COLOR": "", "SSH_CONNECTION": "", "SSH_TTY": "", "SUDO_UID": ""} {
-		if _, set := w.environment[name]; !set {
-			w.t.Setenv(name, value)
-		}
+	return w.atTerminalWith(nil, args...)
+}
+
+// atTerminalWith also sets what the environment is to say.
+func (w *world) atTerminalWith(environment map[string]string, args ...string) *terminal {
+	w.t.Helper()
+	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "SUDO_UID"} {
+		w.t.Setenv(name, environment[name])
 	}
+	w.t.Setenv("TERM", "xterm")
 	master, tty, err := pty.Open()
 	if err == nil {
 		err = pty.Setsize(master, &pty.Winsize{Rows: 40, Cols: 80})

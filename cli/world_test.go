@@ -35,8 +35,6 @@ type world struct {
 	file string // the configuration
 	box  *sandbox.Server
 	url  string
-
-	environment map[string]string // of a command at a terminal, besides what atTerminal sets
 }
 
 const studioConfig = `account: {organization: %q}

@@ -113,6 +113,24 @@ func TestVersionsAreKept(t *testing.T) {
 	})
 }
 
+// Not even while the new result is being downloaded.
+func TestAResultThatSomebodyEditsJustNowIsNotReplaced(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Delivered)
+		w.drop("a.jpg", picture(2))
+		w.settle(1, store.Processing)
+		w.sandbox.SetFaults(sandbox.Faults{Latency: 10 * time.Second})
+		w.settle(1, store.Downloading)
+		time.Sleep(5 * time.Second)
+		w.write("out/a.png", []byte("edited by hand"))
+		w.settle(2, store.Delivered)
+		if got := w.outputs(); len(got) != 2 || got["a.png"] != sum([]byte("edited by hand")) || got["a_2.png"] == "" {
+			t.Errorf("the output has %v", got)
+		}
+	})
+}
+
 func TestOneNameTwoPictures(t *testing.T) {
 	in(t, studio{}, func(w *world) {
 		w.drop("IMG.jpg", picture(1))
@@ -585,4 +603,21 @@ func TestOrders(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a person at AutoRetouch had passed before the start is fetched by a run that takes what is there now.
+func TestOnceFetchesWhatWasPassedMeanwhile(t *testing.T) {
+	in(t, studio{sandbox: sandbox.Options{Faults: sandbox.Faults{InQA: 1, QAFor: time.Hour}}}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.InQA)
+		w.halt()
+		time.Sleep(2 * time.Hour)
+		w.sandbox.SetFaults(sandbox.Faults{Latency: 5 * time.Second})
+		a, closeAll := w.open(true)
+		defer closeAll()
+		if err := a.Run(w.Context()); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		w.wantOutputs("a.png")
+	})
 }

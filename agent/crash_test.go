@@ -5,9 +5,12 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"hotfolder/store"
 )
 
 // TestCrashEverywhere lets the agent die before the n-th thing that it does to the ledger, the API or a disk, for every n, starts it
@@ -25,6 +28,49 @@ func TestCrashEverywhere(t *testing.T) {
 			t.Parallel()
 			everyNth(t, func(n int) (more bool) {
 				in(t, studio{folder: c.folder, idle: true}, func(w *world) { more = c.dieBefore(w, n) })
+				return more
+			})
+		})
+	}
+}
+
+// TestCrashesWhileAResultIsReplaced lets the agent die while the result of a re-shoot takes the place of the older one.
+func TestCrashesWhileAResultIsReplaced(t *testing.T) {
+	for name, c := range map[string]crash{
+		"killed":         {},
+		"power cut":      {power: true},
+		"whole orders":   {scene: scene{folder: "deliver: order"}},
+		"after an order": {scene: scene{folder: "deliver: order"}, power: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyNth(t, func(n int) (more bool) {
+				in(t, studio{folder: c.folder}, func(w *world) {
+					w.drop("a.jpg", picture(1))
+					w.settle(1, store.Delivered)
+					time.Sleep(time.Minute)
+					older := w.outputs()["a.png"]
+					w.halt()
+					w.drop("a.jpg", picture(2))
+					var last string
+					more, last = w.dieBefore(n, c.disk, c.power, func() bool { return w.counts()[store.Delivered] == 2 })
+					w.wantPaid(2)
+					got := w.outputs()
+					for name := range got {
+						if strings.HasPrefix(name, "_COMPLETE") {
+							delete(got, name)
+						}
+					}
+					if len(got) != 1 || got["a.png"] == "" || got["a.png"] == older {
+						w.Errorf("the output has %v, and a.png is the older result: %v", keys(got), got["a.png"] == older)
+					}
+					if job := w.job("a.jpg"); job.Output != "a.png" {
+						w.Errorf("the newer result is said to be %q", job.Output)
+					}
+					if w.Failed() {
+						w.Logf("the agent died before thing %d: %s", n, last)
+					}
+				})
 				return more
 			})
 		})

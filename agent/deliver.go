@@ -100,17 +100,32 @@ func (a *Agent) download(ctx context.Context, f *folder, job store.Job, dir stri
 // shows something that stays (occupied) or this very result (present), the part keeps its own.
 func (a *Agent) rename(ctx context.Context, f *folder, job store.Job, at place, result *part) (store.Job, place, error) {
 	for {
-		err := result.rename(f.outputPath(job.Output), at == replaceable)
-		if err == nil {
-			return job, at, nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return job, at, &outputError{err}
+		err := a.renameOnce(ctx, f, job, at, result)
+		switch {
+		case err == nil && at == older:
+			job, err = a.takeOver(f, job)
+			return job, at, err
+		case !errors.Is(err, fs.ErrExist):
+			return job, at, err
 		}
 		if job, at, err = a.claimNext(ctx, f, job); err != nil || at == occupied || at == present {
 			return job, at, err
 		}
 	}
+}
+
+// renameOnce fails with fs.ErrExist when what has the name is not, or no longer, what may be replaced.
+func (a *Agent) renameOnce(ctx context.Context, f *folder, job store.Job, at place, result *part) error {
+	if at == older { // it was looked at before the download
+		now, err := a.lookAtName(ctx, f, job, job.Output)
+		if err != nil {
+			return err
+		}
+		if now != older {
+			return fs.ErrExist
+		}
+	}
+	return asOutput(result.rename(f.outputPath(job.Output), at != vacant))
 }
 
 // outputThere tells whether the output folder can be written to now. It is never created: it may be a share that is not mounted.
@@ -226,6 +241,31 @@ func (a *Agent) delivered(ctx context.Context, f *folder, job store.Job, detail,
 	return nil
 }
 
+// takeOver gives the job the name that its result took from an older one, once that is durable. After a crash before that the file
+// tells whose it is: the name's owner's still, or this job's.
+func (a *Agent) takeOver(f *folder, job store.Job) (store.Job, error) {
+	if err := a.disk.SyncDir(filepath.Dir(f.outputPath(job.Output))); err != nil {
+		return job, &outputError{err}
+	}
+	if err := a.letGo(f, job.Output); err != nil {
+		return job, err
+	}
+	return a.note(job.ID, func(j *store.Job) { j.Output = job.Output })
+}
+
+// letGo has a name be nobody's.
+func (a *Agent) letGo(f *folder, name string) error {
+	owner, err := a.Ledger.OwnerOf(f.Name, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return asLedger(err)
+	}
+	_, err = a.note(owner.ID, func(j *store.Job) { j.Output = "" })
+	return err
+}
+
 // place says what is at a name that a job claims.
 type place int
 
@@ -233,6 +273,7 @@ const (
 	vacant      place = iota
 	present           // this very result
 	replaceable       // something that the result replaces
+	older             // an older result of the same file that the result replaces; the name is the older one's until then
 	earlier           // the result of another version of the file, which stays
 	occupied          // something that stays, and no other name is to be tried
 )
@@ -274,6 +315,9 @@ func (a *Agent) claimNext(ctx context.Context, f *folder, job store.Job) (store.
 		case at == occupied:
 			c = c.next()
 			continue
+		case at == older:
+			job.Output = name
+			return job, older, nil
 		}
 		claimed, err := a.note(job.ID, func(j *store.Job) { j.Output = name })
 		if !errors.Is(err, store.ErrTaken) {
@@ -308,22 +352,21 @@ func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name s
 	if !missing && sum == "" {
 		return occupied, nil // a folder, say
 	}
-	if !missing && !owned && sum == job.Result.SHA256 {
-		return present, nil // delivered by an agent whose ledger is lost
-	}
-	ours := owned && owner.ID != job.ID && sum == owner.Result.SHA256
-	if !missing && (again || !ours && f.OnConflict != config.Overwrite) {
+	at := replaceable
+	switch ofOlder := owned && owner.ID != job.ID; {
+	case missing:
+		at = vacant
+	case sum == job.Result.SHA256 && (ofOlder || !owned):
+		at = present // delivered by an agent whose ledger is lost, or that died before it wrote it down
+	case ofOlder && sum == owner.Result.SHA256:
+		return older, nil
+	case again || f.OnConflict != config.Overwrite:
 		return occupied, nil
 	}
-	if owned && owner.ID != job.ID { // the older result's job lets go of the name
-		if _, err := a.note(owner.ID, func(j *store.Job) { j.Output = "" }); err != nil {
-			return vacant, err
-		}
+	if owned && owner.ID != job.ID {
+		return at, a.letGo(f, name)
 	}
-	if missing {
-		return vacant, nil
-	}
-	return replaceable, nil
+	return at, nil
 }
 
 // sumOf is the hex SHA-256 of a file; "" for what is there but is no file.

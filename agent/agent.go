@@ -46,6 +46,7 @@ type Agent struct {
 	folders  []*folder
 	stages   []*stage
 	polls    chan struct{} // rung when there is something new to poll for
+	polled   atomic.Bool   // the API was asked how the executions fare
 	hints    chan autoretouch.Execution
 	lookups  chan struct{} // rung when an execution must be looked up
 	credits  chan struct{} // rung when the balance matters

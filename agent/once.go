@@ -108,8 +108,13 @@ var stuck = map[Code][]store.State{
 
 // needsPerson tells whether a folder's jobs in a state can't go on by themselves, or not before its hours begin.
 func (a *Agent) needsPerson(f *folder, state store.State) bool {
-	if state == store.InQA || state == store.Queued && f.waitsForHours(1) != "" {
-		return true
+	switch state {
+	case store.InQA:
+		return a.polled.Load() // before that they may be done long since
+	case store.Queued:
+		if f.waitsForHours(1) != "" {
+			return true
+		}
 	}
 	for code, states := range stuck {
 		t, there := a.troubles.get(code, f.Name)

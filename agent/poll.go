@@ -83,12 +83,12 @@ func (p *poller) wait() time.Duration {
 
 // rounds asks for all that is running.
 func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running) {
-	news := false
+	news, whole := false, true
 	p.last = time.Now()
 	for workflow, jobs := range lists {
 		f := anyOf(jobs).f // round takes from jobs what it was told of
 		found, err := p.round(ctx, workflow, jobs)
-		news = news || found
+		news, whole = news || found, whole && err == nil
 		if err != nil && ctx.Err() == nil {
 			p.apiTrouble(&p.asking, f, err)
 			p.log.Debug("poll failed, will retry", "err", err)
@@ -99,6 +99,9 @@ func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running
 		p.missed()
 	} else {
 		p.interval = min(p.interval*5/4+time.Millisecond, p.Config.Polling.Max)
+	}
+	if whole {
+		p.polled.Store(true)
 	}
 }
 

@@ -130,9 +130,7 @@ func TestRunOnATerminalThatShowsLines(t *testing.T) {
 			w := newWorld(t)
 			w.login()
 			w.drop("packshots/a.jpg")
-			w.environment = map[string]string{variable: "dumb"}
-			t.Setenv(variable, "dumb")
-			x := w.atTerminal("run", "--once")
+			x := w.atTerminalWith(map[string]string{variable: "dumb"}, "run", "--once")
 			x.wantEnd(0)
 			drawn, coloured := strings.Contains(x.text(), "\x1b[K"), regexp.MustCompile(`\x1b\[\d+m`).MatchString(x.text())
 			if coloured || drawn != (variable == "NO_COLOR") || strings.Contains(x.text(), "level=INFO") == drawn {

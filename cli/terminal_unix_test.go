@@ -31,10 +31,13 @@ func (w *world) atTerminal(args ...string) *terminal {
 // atTerminalWith also sets what the environment is to say.
 func (w *world) atTerminalWith(environment map[string]string, args ...string) *terminal {
 	w.t.Helper()
-	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "SUDO_UID"} {
-		w.t.Setenv(name, environment[name])
-	}
 	w.t.Setenv("TERM", "xterm")
+	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "SUDO_UID"} {
+		w.t.Setenv(name, "")
+	}
+	for name, value := range environment {
+		w.t.Setenv(name, value)
+	}
 	master, tty, err := pty.Open()
 	if err == nil {
 		err = pty.Setsize(master, &pty.Winsize{Rows: 40, Cols: 80})

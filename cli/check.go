@@ -136,6 +136,7 @@ func (k *checker) all(ctx context.Context, c *config.Config) {
 			k.folder(f, c.DataDir)
 		}
 	}
+	k.assist(c)
 	k.watches(ctx, c.Folders)
 }
 

@@ -120,6 +120,10 @@ func TestCheckFinds(t *testing.T) {
 			write(w.t, w.path("out"), nil)
 		}, 1, `error   website: output \S+website.* \S+out is a file, not a folder\n        mend: name another folder`},
 		{"a data folder that is a file", func(w *world) { w.remove("data"); write(w.t, w.path("data"), nil) }, 1, `error   data_dir \S+: \S+ is a file, not a folder\n        mend: .*\nwarning not checked: ledger\n`},
+		{"a report without its folder", config("polling:", "report: {daily: '07:00', to: reports}\npolling:"), 1,
+			`error   report.to \S+reports is not there\n        mend: create it`},
+		{"no password for the mail", config("polling:", "mail: {server: 'a.example:587', from: a@b.example, user: a, password_file: secret}\npolling:"), 1,
+			`error   mail.password_file: .*secret.*\n        mend: put the password there`},
 		{"an input that another agent works on", func(w *world) {
 			lock := `{"host":"studio-2","pid":7,"owner":"/var/lib/hotfolder","token":"x"}`
 			write(w.t, w.path("in/website/.hotfolder-lock"), []byte(lock))

@@ -66,7 +66,7 @@ func (m *Mailer) Send(ctx context.Context, l Letter) error {
 	ctx, cancel := context.WithTimeout(ctx, mailWithin)
 	defer cancel()
 	if err := m.send(ctx, l, password); err != nil {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			err = errors.New("the server did not answer in time")
 		}
 		return fmt.Errorf("mail by %s: %s", m.config.Server, without(password, err.Error()))

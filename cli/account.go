@@ -51,7 +51,7 @@ func (a *app) ask(name, short string, require func(*config.Config) error, do fun
 		Example: "  hotfolder " + name + "\n  hotfolder " + name + " --json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.config()
+			cfg, err := a.glance()
 			if err == nil && require != nil {
 				err = require(cfg)
 			}

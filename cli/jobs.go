@@ -32,7 +32,7 @@ func (a *app) jobs() *cobra.Command {
 }
 
 func (a *app) listJobs(c *cobra.Command, which selection, p printer) error {
-	cfg, err := a.config()
+	cfg, err := a.glance()
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (a *app) showJob() *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			cfg, err := a.config()
+			cfg, err := a.glance()
 			if err != nil {
 				return err
 			}

@@ -29,7 +29,7 @@ A running agent takes the new login up at once.`,
   hotfolder login --refresh-token-stdin --organization 9f5c2d7b-8b21-4a33-9e5f-4e1b7a01c9d4 < token.txt`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.config()
+			cfg, err := a.glance()
 			if err != nil {
 				return err
 			}
@@ -130,7 +130,7 @@ sending, keeps its queue, and goes on after the next login.`,
 		Example: "  hotfolder logout",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.config()
+			cfg, err := a.glance()
 			if err != nil {
 				return err
 			}

@@ -41,7 +41,7 @@ again, a file that was refused is looked at anew. Nothing is paid twice.`,
 }
 
 func (a *app) retryJobs(c *cobra.Command, ids []string, which selection, all bool) error {
-	cfg, err := a.config()
+	cfg, err := a.glance()
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func (a *app) completeIDs(state store.State) cobra.CompletionFunc {
 }
 
 func (a *app) completeFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	c, err := a.config()
+	c, err := a.glance()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

@@ -15,12 +15,17 @@ import (
 const refreshTokenVariable = "AUTORETOUCH_REFRESH_TOKEN"
 
 // config finds and reads the configuration.
-func (a *app) config() (*config.Config, error) {
+func (a *app) config() (*config.Config, error) { return a.configBy(config.Load) }
+
+// glance is config for commands that have nothing to do with the folders themselves.
+func (a *app) glance() (*config.Config, error) { return a.configBy(config.Glance) }
+
+func (a *app) configBy(load func(file string, getenv func(string) string) (*config.Config, error)) (*config.Config, error) {
 	file, err := config.Find(a.configFile, os.Getenv)
 	if err != nil {
 		return nil, usage(err)
 	}
-	c, err := config.Load(file, os.Getenv)
+	c, err := load(file, os.Getenv)
 	if err != nil {
 		return nil, usage(err)
 	}

@@ -25,7 +25,7 @@ func (a *app) status() *cobra.Command {
   hotfolder status --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.config()
+			cfg, err := a.glance()
 			if err != nil {
 				return err
 			}

@@ -2,17 +2,29 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"time"
 )
 
 // checkOverlap notes folders that would feed each other: results taken for inputs, or a picture taken twice. All paths are
-// compared as they really are, links resolved.
+// compared as d.real says that they really are.
 func (d *document) checkOverlap(c *Config) {
+	report := c.Report.To
+	if c.Report.ToMail() {
+		report = ""
+	}
+	paths := []string{c.DataDir, c.Log.File, report}
+	for _, f := range c.Folders {
+		paths = append(paths, f.Input, f.Output, f.Processed, f.Failed, f.ReviewFolder())
+	}
+	realOf := realPaths(paths, d.real)
 	inputs := make([]string, len(c.Folders))
 	for i, f := range c.Folders {
-		inputs[i] = realPath(f.Input)
+		inputs[i] = realOf[f.Input]
 	}
 	clash := func(at, what string, i int) {
 		d.problem(at, "%s the input of folder %q, %s; keep them apart", what, short(c.Folders[i].Name), c.Folders[i].Input)
@@ -30,7 +42,7 @@ func (d *document) checkOverlap(c *Config) {
 			if own.key == "review" && f.Review == "" && d.bad[at+"output"] {
 				continue // beside it: said already
 			}
-			real := realPath(own.path)
+			real := realOf[own.path]
 			for j, input := range inputs {
 				if within(real, input) {
 					clash(at+own.key, "is or lies in", j)
@@ -40,12 +52,8 @@ func (d *document) checkOverlap(c *Config) {
 			}
 		}
 	}
-	report := c.Report.To
-	if c.Report.ToMail() {
-		report = ""
-	}
 	for _, own := range []struct{ key, path string }{{"data_dir", c.DataDir}, {"log.file", c.Log.File}, {"report.to", report}} {
-		real := realPath(own.path)
+		real := realOf[own.path]
 		for i, input := range inputs {
 			if within(real, input) {
 				clash(own.key, "is or lies in", i)
@@ -65,6 +73,42 @@ func within(folder, parent string) bool {
 	return strings.HasPrefix(folder+string(filepath.Separator), parent)
 }
 
+// answersWithin is how long a folder may take to be found: on a share that hangs it would take for ever.
+const answersWithin = 2 * time.Second
+
+// realPaths are what real says of each path. One that does not answer in time is taken as it is written: that a share hangs is for the
+// agent to tell, and must keep no command from its work.
+func realPaths(paths []string, real func(string) string) map[string]string {
+	var mu sync.Mutex
+	found := map[string]string{}
+	for _, p := range paths {
+		found[p] = fold(p)
+	}
+	var all sync.WaitGroup
+	for _, p := range paths {
+		all.Go(func() {
+			r := real(p)
+			mu.Lock()
+			defer mu.Unlock()
+			found[p] = r
+		})
+	}
+	answered := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(answered)
+	}()
+	timeout := time.NewTimer(answersWithin)
+	defer timeout.Stop()
+	select {
+	case <-answered:
+	case <-timeout.C:
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return maps.Clone(found)
+}
+
 // realPath returns the absolute path p with the links in its deepest existing part resolved, in lower case where file
 // names usually ignore case.
 func realPath(p string) string {
@@ -82,8 +126,13 @@ func realPath(p string) string {
 		}
 		rest = filepath.Join(filepath.Base(dir), rest)
 	}
+	return fold(real)
+}
+
+// fold is a path in lower case where file names usually ignore case.
+func fold(path string) string {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		real = strings.ToLower(real)
+		return strings.ToLower(path)
 	}
-	return real
+	return path
 }

@@ -62,11 +62,25 @@ func (u *unread) Unwrap() error { return u.error }
 // and the folders that the default of data_dir depends on. Parse looks at the file system to resolve links in the
 // folders' paths, but the folders need not exist.
 func Parse(file string, data []byte, getenv func(string) string) (*Config, error) {
+	return parse(file, data, getenv, realPath)
+}
+
+// Glance is Load for those who only ask or tell: it touches none of the folders. Where one is on a share that hangs, a process that
+// touched it could not even end.
+func Glance(file string, getenv func(string) string) (*Config, error) {
+	data, err := Read(file)
+	if err != nil {
+		return nil, err
+	}
+	return parse(file, data, getenv, fold)
+}
+
+func parse(file string, data []byte, getenv, real func(string) string) (*Config, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		return nil, fmt.Errorf("configuration file: %w", err)
 	}
-	d := &document{file: file, at: map[string]position{"": {1, 1}}, bad: map[string]bool{}}
+	d := &document{file: file, real: real, at: map[string]position{"": {1, 1}}, bad: map[string]bool{}}
 	c := Default()
 	c.File = file
 	if root := d.read(data); root != nil {
@@ -137,6 +151,7 @@ func (e Errors) sorted() Errors {
 // document is a file while it is read: where each value stands, by its path ("folders[0].input"), and what is wrong.
 type document struct {
 	file     string
+	real     func(path string) string // where a folder really is
 	at       map[string]position
 	bad      map[string]bool // the paths that have a problem
 	problems Errors

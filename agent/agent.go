@@ -53,8 +53,8 @@ type Agent struct {
 	known    known         // what the ledger may not know
 	claims   sync.Map      // the contents for which an execution is being created → job id
 	hashing  *slots        // one for each file that is hashed at once
-	sending  chan struct{} // a slot for each picture that is uploaded at once
-	fetching chan struct{} // a slot for each result that is downloaded at once
+	sending  *slots        // and for each picture that is uploaded
+	fetching *slots        // and for each result that is downloaded
 	rows     rows
 	disk     disk
 	mounts   *mounts
@@ -102,23 +102,24 @@ const jobsPerTransfer = 3
 // grace is how long what is in hand may take to finish once the agent is told to stop.
 const grace = 8 * time.Second
 
+// leaveAfter is how long it may then take to let go of it.
+const leaveAfter = time.Second
+
 // New prepares an agent. It starts nothing. The error is one of the configuration.
 func New(o Options) (*Agent, error) {
 	a := &Agent{
-		Books:    Books{Config: o.Config, Ledger: o.Ledger, Version: o.Version},
-		api:      o.API,
-		once:     o.Once,
-		polls:    make(chan struct{}, 1),
-		hints:    make(chan autoretouch.Execution, mostHints),
-		lookups:  make(chan struct{}, 1),
-		credits:  make(chan struct{}, 1),
-		known:    newKnown(),
-		sending:  make(chan struct{}, o.Config.Limits.Uploads),
-		fetching: make(chan struct{}, o.Config.Limits.Downloads),
-		rows:     o.Ledger,
-		disk:     osDisk{},
-		mounts:   openMounts(mountsFile(o.Config.DataDir), o.Log),
-		events:   o.Events,
+		Books:   Books{Config: o.Config, Ledger: o.Ledger, Version: o.Version},
+		api:     o.API,
+		once:    o.Once,
+		polls:   make(chan struct{}, 1),
+		hints:   make(chan autoretouch.Execution, mostHints),
+		lookups: make(chan struct{}, 1),
+		credits: make(chan struct{}, 1),
+		known:   newKnown(),
+		rows:    o.Ledger,
+		disk:    osDisk{},
+		mounts:  openMounts(mountsFile(o.Config.DataDir), o.Log),
+		events:  o.Events,
 
 		freeSpace: o.FreeSpace,
 		asking:    apiGate(),
@@ -148,9 +149,11 @@ func New(o Options) (*Agent, error) {
 	}
 	a.hashing = newSlots(runtime.GOMAXPROCS(0)+1, a.folders)
 	limits := o.Config.Limits
+	a.sending = newSlots(limits.Uploads, a.folders)
+	a.fetching = newSlots(limits.Downloads, a.folders)
 	a.stages = []*stage{
 		newStage(a.folders, &stage{name: "upload", state: store.Queued, workers: jobsPerTransfer * limits.Uploads, do: a.upload, room: mayUpload}),
-		newStage(a.folders, &stage{name: "submit", state: store.Uploaded, workers: submitters, do: a.submit, room: a.mayCreate, folderGate: workflowGate}),
+		newStage(a.folders, &stage{name: "submit", state: store.Uploaded, workers: submitters, shared: true, do: a.submit, room: a.mayCreate, folderGate: workflowGate}),
 		newStage(a.folders, &stage{name: "download", state: store.Downloading, workers: jobsPerTransfer * limits.Downloads, do: a.deliver, folderGate: outputGate}),
 	}
 	return a, nil
@@ -160,8 +163,9 @@ func workflowGate(f *folder) *gate { return &f.workflow }
 
 func outputGate(f *folder) *gate { return &f.output }
 
-// Run works until ctx ends, gives what is in hand some seconds to finish, and returns nil after its last goroutine. With Once it
-// returns when nothing is left that can go on by itself: nil, or *Unfinished, which says what is left. It may be called once.
+// Run works until ctx ends, gives what is in hand some seconds to finish, and returns nil after its last goroutine, but for those that
+// a hanging share holds. With Once it returns when nothing is left that can go on by itself: nil, or *Unfinished, which says what is left.
+// It may be called once.
 func (a *Agent) Run(ctx context.Context) error {
 	ctx, finish := context.WithCancel(ctx)
 	defer finish()
@@ -198,11 +202,33 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	watchers.Wait()
 	a.ended.Store(true)
-	all.Wait()
+	a.waitOrLeave(work, &all)
 	if a.once {
 		return a.left()
 	}
 	return nil
+}
+
+// waitOrLeave waits for all goroutines, but when what is in hand was told to stop not for long: a call to the file system of a share
+// that hangs can't be ended. Who is left behind comes to nothing, as in a crash.
+func (a *Agent) waitOrLeave(work context.Context, all *sync.WaitGroup) {
+	ended := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return
+	case <-work.Done():
+	}
+	timeout := time.NewTimer(leaveAfter)
+	defer timeout.Stop()
+	select {
+	case <-ended:
+	case <-timeout.C:
+		a.log.Warn("a folder does not answer, calls to its file system are left behind")
+	}
 }
 
 // rows is what the agent writes into the ledger; tests make it fail.

@@ -139,13 +139,11 @@ func (a *Agent) outputThere(f *folder) error {
 
 // fetch downloads the result into part and checks it.
 func (a *Agent) fetch(ctx context.Context, f *folder, job store.Job, part *part) error {
-	select {
-	case a.fetching <- struct{}{}:
-		defer func() { <-a.fetching }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := a.fetching.take(ctx, f); err != nil {
+		return err
 	}
-	_, err := a.api.Download(ctx, job.Result.Path, part)
+	defer a.fetching.give()
+	_, err := a.api.Download(ctx, job.Result.Path, a.fetching.writer(f, part))
 	if part.err != nil {
 		return &outputError{part.err}
 	}

@@ -24,10 +24,13 @@ type gate struct {
 	mu       sync.Mutex
 	failures int
 	until    time.Time
-	trying   bool
+	trying   time.Time // since when a try is under way; zero: none is
 }
 
 const noLimit = 1 << 30
+
+// longestTry is after what time the next job is let through though the one before has not ended: it may wait for a share that hangs.
+const longestTry = time.Minute
 
 // room is how many jobs may pass now.
 func (g *gate) room(now time.Time) int {
@@ -36,7 +39,7 @@ func (g *gate) room(now time.Time) int {
 	switch {
 	case g.failures < g.after:
 		return noLimit
-	case g.trying || now.Before(g.until):
+	case now.Before(g.until) || now.Before(g.trying.Add(longestTry)):
 		return 0
 	}
 	return 1
@@ -46,14 +49,16 @@ func (g *gate) room(now time.Time) int {
 func (g *gate) took() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.trying = g.failures >= g.after
+	if g.failures >= g.after {
+		g.trying = time.Now()
+	}
 }
 
 // left says that a job ended without news of the trouble.
 func (g *gate) left() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.trying = false
+	g.trying = time.Time{}
 }
 
 // failed counts a failure and tells how many there were in a row.
@@ -65,7 +70,7 @@ func (g *gate) failed(asked time.Duration) int {
 		return g.failures
 	}
 	g.failures++
-	g.trying = false
+	g.trying = time.Time{}
 	if n := g.failures - g.after; n >= 0 {
 		g.until = time.Now().Add(backoff(n+1, g.base, g.most, asked))
 	}
@@ -83,7 +88,7 @@ func later(a, b time.Time) time.Time {
 func (g *gate) passed() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failures, g.trying = 0, false
+	g.failures, g.trying = 0, time.Time{}
 }
 
 func (g *gate) shut() bool {

@@ -71,11 +71,7 @@ func (a *Agent) inputState(f *folder, s watcher.State) {
 // intake enters a file that is ready into the ledger: queued, or failed with the reason why it can't be sent. An error, and first
 // of all watcher.ErrChanged, sends the file back to settling.
 func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error {
-	if err := a.hashing.take(ctx, f); err != nil {
-		return err
-	}
-	job, seen, err := look(ctx, f, file)
-	a.hashing.give()
+	job, seen, err := look(ctx, f, file, func(ctx context.Context, file io.ReadSeeker) (string, error) { return a.hash(ctx, f, file) })
 	if err != nil {
 		return err
 	}
@@ -119,7 +115,7 @@ func (a *Agent) takeBack(f *folder, job store.Job) error {
 }
 
 // look reads a file and says what job it is. The file must be the same before and after.
-func look(ctx context.Context, f *folder, file watcher.File) (store.Job, store.Seen, error) {
+func look(ctx context.Context, f *folder, file watcher.File, hash hasher) (store.Job, store.Seen, error) {
 	job := store.Job{Folder: f.Name, Path: file.Path, Size: file.Size, State: store.Queued}
 	seen := store.Seen{Size: file.Size, ModTime: file.ModTime}
 	r, err := watcher.Open(f.inputPath(file.Path))
@@ -145,7 +141,7 @@ func look(ctx context.Context, f *folder, file watcher.File) (store.Job, store.S
 	if !picture.Whole && picture.Type != "" && file.Whole {
 		return job, seen, watcher.ErrChanged
 	}
-	if job.SHA256, err = sha(ctx, r); err != nil {
+	if job.SHA256, err = hash(ctx, r); err != nil {
 		return job, seen, fmt.Errorf("read the picture: %w", err)
 	}
 	if err := unchanged(func() (fs.FileInfo, error) { return os.Lstat(f.inputPath(file.Path)) }, file); err != nil {
@@ -198,8 +194,20 @@ func shaOf(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// hasher is the hex SHA-256 of a file, read from its beginning.
+type hasher func(ctx context.Context, file io.ReadSeeker) (string, error)
+
+// hash is sha for as many files at once as there are slots.
+func (a *Agent) hash(ctx context.Context, f *folder, file io.ReadSeeker) (string, error) {
+	if err := a.hashing.take(ctx, f); err != nil {
+		return "", err
+	}
+	defer a.hashing.give()
+	return sha(ctx, a.hashing.reader(f, file))
+}
+
 // sha is the hex SHA-256 of a file, read from its beginning.
-func sha(ctx context.Context, f *os.File) (string, error) {
+func sha(ctx context.Context, f io.ReadSeeker) (string, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}

@@ -153,7 +153,7 @@ func (r *recovery) readFolders(ctx context.Context) error {
 
 // take notes a file that the watcher found ready.
 func (r *recovery) take(ctx context.Context, f *recovered, file watcher.File) error {
-	job, seen, err := look(ctx, f.folder, file)
+	job, seen, err := look(ctx, f.folder, file, sha)
 	if errors.Is(err, watcher.ErrChanged) || ctx.Err() != nil {
 		return err
 	}

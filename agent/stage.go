@@ -17,7 +17,8 @@ import (
 type stage struct {
 	name    string
 	state   store.State
-	workers int
+	workers int  // for each hot folder: one whose share hangs keeps its own, and no other's
+	shared  bool // for all of them together
 	do      func(ctx context.Context, f *folder, job store.Job) error
 	room    func(f *folder) int // how many jobs of the folder may be taken now; nil: any number
 
@@ -28,7 +29,7 @@ type stage struct {
 	turns      turns                     // of the hot folders
 
 	mu     sync.Mutex
-	inHand map[string]bool
+	inHand map[string]*folder
 	delays map[string]*delay // by job, those that failed and are to be tried again
 }
 
@@ -49,7 +50,7 @@ const (
 func newStage(folders []*folder, s *stage) *stage {
 	s.gate, s.turns = apiGate(), newTurns(folders)
 	s.wake = make(chan struct{}, 1)
-	s.inHand, s.delays = map[string]bool{}, map[string]*delay{}
+	s.inHand, s.delays = map[string]*folder{}, map[string]*delay{}
 	return s
 }
 
@@ -106,12 +107,15 @@ func (a *Agent) take(s *stage, start func(*folder, store.Job)) (any bool) {
 		for again := true; again; any = any || again {
 			again = false
 			for _, f := range slices.Clone(same) {
-				free := s.workers - s.busy()
-				if free == 0 {
-					return any || again
+				n := s.workers - s.busyFor(f)
+				if s.shared { // it gets its share of what is free; what it leaves, the next round gives to the others
+					free := s.workers - s.busy()
+					if free == 0 {
+						return any || again
+					}
+					n = max(1, free/len(same))
 				}
-				// A folder gets its share of what is free; what it leaves, the next round gives to the others.
-				if a.takeFrom(s, f, max(1, free/len(same)), start) {
+				if a.takeFrom(s, f, n, start) {
 					s.turns.served(f)
 					again = true
 				}
@@ -140,7 +144,7 @@ func (a *Agent) takeFrom(s *stage, f *folder, n int, start func(*folder, store.J
 		return false
 	}
 	for _, listed := range jobs {
-		s.hold(listed.ID)
+		s.hold(f, listed.ID)
 		// Next saw the ledger as it was a moment ago: the job may have been in hand then, and is done now.
 		job, err := a.Ledger.Get(listed.ID)
 		if err != nil || job.State != s.state {
@@ -163,6 +167,18 @@ func (s *stage) busy() int {
 	return len(s.inHand)
 }
 
+// busyFor is how many of them are a hot folder's.
+func (s *stage) busyFor(f *folder) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, of := range s.inHand {
+		if of == f {
+			n++
+		}
+	}
+	return n
+}
+
 // next lists jobs that may be taken. Where only one may be, to see whether a trouble is over, one that has not failed itself comes
 // first: the trouble may be that of those that did.
 func (a *Agent) next(s *stage, f *folder, n int, now time.Time) ([]store.Job, error) {
@@ -179,13 +195,13 @@ func (s *stage) holds(id string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.delays[id]
-	return s.inHand[id] || d != nil && now.Before(d.until)
+	return s.inHand[id] != nil || d != nil && now.Before(d.until)
 }
 
-func (s *stage) hold(id string) {
+func (s *stage) hold(f *folder, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.inHand[id] = true
+	s.inHand[id] = f
 }
 
 func (s *stage) done(id string) {
@@ -302,7 +318,7 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 func (s *stage) has(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.inHand[id]
+	return s.inHand[id] != nil
 }
 
 // failures is how often in a row the job failed.

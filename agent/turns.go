@@ -3,8 +3,10 @@ package agent
 import (
 	"cmp"
 	"context"
+	"io"
 	"slices"
 	"sync"
+	"time"
 )
 
 // turns say in which order hot folders are served wherever they share something: those with a higher priority first, those with
@@ -32,7 +34,8 @@ func (t turns) served(f *folder) {
 	}
 }
 
-// slots bound how much is done at once; who waits for one gets it by turns.
+// slots bound how much is done at once; who waits for one gets it by turns. Who holds one and waits long for a file system lends it to
+// the others: on a share that hangs that may be for ever.
 type slots struct {
 	mu      sync.Mutex
 	free    int
@@ -88,4 +91,43 @@ func (s *slots) giveLocked() {
 		}
 	}
 	s.free++
+}
+
+// lendAfter is how long the holder of a slot waits for a file system before it lends it.
+const lendAfter = 3 * time.Second
+
+// during makes a call to a file system for the holder of a slot.
+func (s *slots) during(f *folder, call func() error) error {
+	lend := time.AfterFunc(lendAfter, s.give)
+	err := call()
+	if !lend.Stop() {
+		_ = s.take(context.Background(), f) // its holder is to give it back
+	}
+	return err
+}
+
+// reader and writer are a file of the holder of a slot.
+func (s *slots) reader(f *folder, file io.ReadSeeker) io.ReadSeeker { return slotReader{file, s, f} }
+func (s *slots) writer(f *folder, file io.Writer) io.Writer         { return slotWriter{file, s, f} }
+
+type slotReader struct {
+	io.ReadSeeker
+	slots  *slots
+	folder *folder
+}
+
+func (r slotReader) Read(p []byte) (n int, err error) {
+	err = r.slots.during(r.folder, func() (err error) { n, err = r.ReadSeeker.Read(p); return err })
+	return n, err
+}
+
+type slotWriter struct {
+	io.Writer
+	slots  *slots
+	folder *folder
+}
+
+func (w slotWriter) Write(p []byte) (n int, err error) {
+	err = w.slots.during(w.folder, func() (err error) { n, err = w.Writer.Write(p); return err })
+	return n, err
 }

@@ -55,12 +55,10 @@ func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {
 
 // send sends the job's content, unless the API has it already. What is not the job's content any more is let go: errGivenUp.
 func (a *Agent) send(ctx context.Context, f *folder, job store.Job) (there bool, err error) {
-	select {
-	case a.sending <- struct{}{}:
-		defer func() { <-a.sending }()
-	case <-ctx.Done():
-		return false, ctx.Err()
+	if err := a.sending.take(ctx, f); err != nil {
+		return false, err
 	}
+	defer a.sending.give()
 	maybe, err := a.maybeThere(job)
 	if err != nil {
 		return false, err
@@ -70,7 +68,8 @@ func (a *Agent) send(ctx context.Context, f *folder, job store.Job) (there bool,
 			return there, err
 		}
 	}
-	in, err := watcher.Open(f.inputPath(job.Path))
+	var in *os.File
+	err = a.sending.during(f, func() (err error) { in, err = watcher.Open(f.inputPath(job.Path)); return err })
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, cmp.Or(a.inputGone(f, job, err), errGivenUp)
 	}
@@ -79,7 +78,7 @@ func (a *Agent) send(ctx context.Context, f *folder, job store.Job) (there bool,
 	}
 	defer in.Close()
 
-	r := &input{f: in}
+	r := &input{f: a.sending.reader(f, in)}
 	image := autoretouch.Image{Name: path.Base(job.Path), ContentType: job.ContentType, Size: job.Size}
 	got, err := a.api.Upload(ctx, image, r.open)
 	switch {
@@ -92,7 +91,7 @@ func (a *Agent) send(ctx context.Context, f *folder, job store.Job) (there bool,
 	case got == job.SHA256: // by the API's own reckoning, which also says that the file is still what it was
 		return false, nil
 	}
-	now, err := sha(ctx, in)
+	now, err := sha(ctx, a.sending.reader(f, in))
 	if err != nil {
 		return false, &inputError{fmt.Errorf("read the picture: %w", err)}
 	}
@@ -166,7 +165,7 @@ func (a *Agent) inputChanged(f *folder, job store.Job) error {
 
 // input hands out a file's bytes and knows what went wrong with it, so that it is not taken for the network.
 type input struct {
-	f   *os.File
+	f   io.ReadSeeker
 	err error // of reading, but for the end
 }
 

@@ -21,7 +21,7 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 	if err := a.outputThere(f); err != nil {
 		return err
 	}
-	if f.Deliver == config.DeliverOrder && job.Output == "" && job.Retries != accepted {
+	if f.Deliver == config.DeliverOrder && job.Output == "" && job.DeliveredAt.IsZero() && job.Retries != accepted {
 		result, err := a.download(ctx, f, job, f.partDir(job))
 		if err != nil {
 			return err

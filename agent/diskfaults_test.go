@@ -24,6 +24,7 @@ func TestEveryWriteFailsOnce(t *testing.T) {
 		"originals stay":                 {},
 		"originals move":                 {folder: moveOriginals},
 		"originals move to another disk": {folder: moveOriginals, disk: otherDisk},
+		"whole orders":                   {folder: moveOriginals + wholeOrders},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,11 +74,15 @@ func TestDisksThatFailForLong(t *testing.T) {
 	}
 	b := breakage{errno: syscall.EXDEV, only: "rename to /out", first: 1}
 	t.Run("rename to another device", func(t *testing.T) { failForLong(t, agent.OutputUnwritable, &b) })
+	for i, op := range []string{"create /out", "write /out", "sync dir /out", "rename to /out", "rename to /out/_COMPLETE"} {
+		b := breakage{errno: errnos[i%len(errnos)], only: op, first: 1}
+		t.Run(fmt.Sprint("whole orders, ", op, " ", b.errno), func(t *testing.T) { failForLong(t, agent.OutputUnwritable, &b, wholeOrders) })
+	}
 }
 
-func failForLong(t *testing.T, code agent.Code, b *breakage) {
+func failForLong(t *testing.T, code agent.Code, b *breakage, folder ...string) {
 	t.Parallel()
-	s := scene{folder: moveOriginals}
+	s := scene{folder: moveOriginals + strings.Join(folder, "")}
 	in(t, studio{folder: s.folder, idle: true}, func(w *world) {
 		b.dir, b.last = w.dir, math.MaxInt
 		w.watch(b.before, oneDisk, nil)

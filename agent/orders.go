@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,24 +92,23 @@ func (a *Agent) deliverOrders(ctx context.Context, f *folder) (held int, err err
 		return 0, asLedger(err)
 	}
 	stuck := 0
-	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(orders)) {
 		o := orders[name]
 		held += o.Held
-		due, err := a.isDue(f, name, o)
+		due, wrong := a.isDue(f, name, o)
 		switch {
-		case err != nil:
+		case wrong != nil:
 		case !due:
 			if a.waitsForPeople(f, o) {
 				stuck += o.Held
 			}
 		case f.output.room(time.Now()) > 0:
-			err = a.deliverOrder(ctx, f, name, o)
+			wrong = a.deliverOrder(ctx, f, name, o)
 		}
-		errs = append(errs, err)
+		err = cmp.Or(err, wrong)
 	}
 	f.stuck.Store(int64(stuck))
-	return held, errors.Join(errs...)
+	return held, err
 }
 
 // isDue tells whether an order is to be delivered now: all of it is there, time is up, or its delivery has begun.

@@ -9,7 +9,7 @@ import (
 	"hotfolder/store"
 )
 
-// Progress is how far a hot folder has come since it last had nothing to do: a drop, a night's work.
+// Progress is how far a hot folder has come since it last had nothing to do for a minute: a drop, a night's work.
 type Progress struct {
 	Since       time.Time `json:"since"`
 	Delivered   int       `json:"delivered"`
@@ -40,23 +40,30 @@ func (p Progress) Plus(q Progress) Progress {
 
 // progress is what a Progress is counted from.
 type progress struct {
-	mu    sync.Mutex
-	since time.Time
-	base  map[store.State]int // the counts then; nil: not looked yet
-	last  map[store.State]int // the counts when they were last looked at
+	mu      sync.Mutex
+	since   time.Time           // zero: not looked yet
+	base    map[store.State]int // the counts then
+	last    map[store.State]int // the counts when they were last looked at
+	changed time.Time           // when they were last seen to change
 }
 
-// look compares the counts with those at the beginning, which is now when there is something to do after there was not.
-// Unless whole, that is: then it began when it was first looked at.
+// rest is how long a folder has nothing to do before what comes next is something new.
+const rest = time.Minute
+
+// look compares the counts with those at the beginning, which is now when there is something to do after a rest. Unless whole,
+// that is: then it began when it was first looked at.
 func (p *progress) look(now map[store.State]int, at time.Time, whole bool) Progress {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.base == nil {
-		p.base, p.since = maps.Clone(now), at
-	} else if !whole && waiting(p.last) == 0 && waiting(now) > 0 {
-		p.base, p.since = p.last, at
+	if p.since.IsZero() {
+		p.base, p.last, p.since, p.changed = maps.Clone(now), maps.Clone(now), at, at
 	}
-	p.last = maps.Clone(now)
+	if !maps.Equal(p.last, now) {
+		if !whole && waiting(p.last) == 0 && at.Sub(p.changed) > rest {
+			p.base, p.since = p.last, at
+		}
+		p.last, p.changed = maps.Clone(now), at
+	}
 	grown := func(s store.State) int { return max(0, now[s]-p.base[s]) }
 	return Progress{
 		Since:     p.since,

@@ -29,7 +29,7 @@ func TestProgressIsThatOfTheLastDrop(t *testing.T) {
 		want := func(delivered, waiting int) {
 			w.Helper()
 			p := w.status().Folders[0].Progress
-			if p.Delivered != delivered || p.Waiting != waiting || p.Total() != delivered+waiting {
+			if p.Delivered != delivered || p.Waiting != waiting || p.Total() != delivered+waiting+p.Failed {
 				w.Errorf("progress %+v, want %d delivered and %d waiting", *p, delivered, waiting)
 			}
 		}
@@ -41,8 +41,26 @@ func TestProgressIsThatOfTheLastDrop(t *testing.T) {
 		want(0, 1)
 		w.settle(4, store.Delivered)
 		want(1, 0)
+		w.drop("bad.jpg", []byte("no picture")) // at once belongs to it
+		w.settle(1, store.Failed)
+		want(1, 0)
+		if p := w.status().Folders[0].Progress; p.Failed != 1 {
+			w.Errorf("progress %+v, want 1 failed", *p)
+		}
 		w.restart() // it begins with what waits
 		want(0, 0)
+	})
+}
+
+// A picture that fails as soon as the agent is there belongs to what there was to do.
+func TestProgressBeginsWithTheAgent(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		w.drop("bad.jpg", []byte("no picture"))
+		w.start()
+		time.Sleep(time.Minute) // before anybody looks
+		if p := w.status().Folders[0].Progress; p.Failed != 1 || p.Total() != 1 {
+			w.Errorf("progress %+v, want 1 failed", *p)
+		}
 	})
 }
 

@@ -64,10 +64,11 @@ func TestPage(t *testing.T) {
 		return strings.Contains(body, "a &amp; b.jpg") && regexp.MustCompile(`(?s)bad\.jpg.*not a JPEG`).MatchString(body) &&
 			strings.Contains(body, "2 of 2")
 	})
-	if _, metrics := page(t, "http://"+address+"/metrics", ""); !strings.Contains(metrics, `hotfolder_jobs{folder="packshots",state="delivered"} 1`) ||
-		!strings.Contains(metrics, "hotfolder_delivered_total 1\n") || !strings.Contains(metrics, "hotfolder_failed_total 1\n") {
-		t.Error(metrics)
-	}
+	w.await("the metrics", func() bool {
+		_, metrics := page(t, "http://"+address+"/metrics", "")
+		return strings.Contains(metrics, `hotfolder_jobs{folder="packshots",state="delivered"} 1`) &&
+			strings.Contains(metrics, "hotfolder_delivered_total 1\n") && strings.Contains(metrics, "hotfolder_failed_total 1\n")
+	})
 	if code, body := page(t, "http://"+address+"/healthz", ""); code != 200 || body != "ok\n" {
 		t.Errorf("healthz: %d %s", code, body)
 	}

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -155,7 +156,9 @@ func (c *Client) Download(ctx context.Context, resultPath string, w io.Writer) (
 	if resp.ContentLength > c.maxResult {
 		return 0, r.tooLong(resp, c.maxResult)
 	}
-	n, err := io.Copy(w, io.LimitReader(watchedReader{resp.Body, dog}, c.maxResult+1))
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	n, err := io.CopyBuffer(onlyWriter{w}, io.LimitReader(watchedReader{resp.Body, dog}, c.maxResult+1), *buffer)
 	switch {
 	case n > c.maxResult:
 		return n, r.tooLong(resp, c.maxResult)
@@ -167,6 +170,15 @@ func (c *Client) Download(ctx context.Context, resultPath string, w io.Writer) (
 	}
 	return n, nil
 }
+
+// buffers are those that results pass through: large ones, since each piece costs two calls of the system.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 128<<10)
+	return &b
+}}
+
+// onlyWriter keeps io.CopyBuffer from leaving the buffer unused.
+type onlyWriter struct{ io.Writer }
 
 // tooLong is Input: another attempt would only fetch as much again.
 func (r request) tooLong(resp *http.Response, limit int64) error {

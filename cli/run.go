@@ -48,6 +48,11 @@ func (a *app) runAgent(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
+	if n := c.Limits.Nice; n > 0 {
+		if err := setNice(n); err != nil {
+			fmt.Fprintf(a.err, "limits.nice has no effect: %v\n", err)
+		}
+	}
 	if !installer.Interactive() && !once {
 		return a.runService(ctx, c)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"sync"
 
 	"golang.org/x/time/rate"
@@ -111,10 +112,11 @@ func (e *exactly) end() error {
 	return *e.err
 }
 
-// newLimiter allows bytesPerSecond in pieces of a twentieth of a second, 64 KiB at most; nil for 0.
+// newLimiter allows bytesPerSecond; nil for 0. What a busy machine has missed for a fifth of a second is made up for, or the rate would
+// fall with each piece that is late.
 func newLimiter(bytesPerSecond int64) *rate.Limiter {
 	if bytesPerSecond <= 0 {
 		return nil
 	}
-	return rate.NewLimiter(rate.Limit(bytesPerSecond), int(min(max(bytesPerSecond/20, 1), 64<<10)))
+	return rate.NewLimiter(rate.Limit(bytesPerSecond), int(min(max(bytesPerSecond/5, 1), math.MaxInt32)))
 }

@@ -4,7 +4,9 @@
 //
 //	go run ./internal/bench -n 1000 -size 1000000
 //	go run ./internal/bench -idle
+//	go run ./internal/bench -drops
 //
+// With -drops it measures how soon a single picture is sent, and the upload rate; see drops.go.
 // With -idle it measures an agent with a large ledger that has nothing to do; see idle.go.
 package main
 
@@ -34,6 +36,7 @@ func main() {
 	size := flag.Int("size", 1_000_000, "bytes a picture")
 	processing := flag.Duration("processing", 2*time.Second, "how long the API works on a picture")
 	dir := flag.String("dir", "", "work in this folder instead of a temporary one, and keep it")
+	dropping := flag.Bool("drops", false, "measure how soon a single picture is sent, and the upload rate")
 	resting := flag.Bool("idle", false, "measure an agent that has nothing to do")
 	a := archive{}
 	flag.IntVar(&a.files, "files", 100_000, "with -idle: files in the folder")
@@ -46,6 +49,9 @@ func main() {
 	run := func() error { return bench(*n, *size, *processing, *dir, profiling{*profile, *profiled}) }
 	if *resting {
 		run = func() error { return idle(a, *dir) }
+	}
+	if *dropping {
+		run = func() error { return drops(*dir) }
 	}
 	if *floor != "" {
 		run = func() error { return runFloor(context.Background(), *floor) }

@@ -118,7 +118,7 @@ api: {url: %q, auth_url: %[2]q, %[3]s}
 data_dir: data
 polling: {min: 100ms, max: 1s}
 dashboard: {listen: ""}
-log: {level: info}
+log: {level: debug}
 folders:
 `, sandbox.Organization, url, api)
 	for _, f := range s.folders {

@@ -77,7 +77,7 @@ func (p *textPrinter) audit(found agent.Audit) error {
 // notes are what there is to say of the results, which are their owners' to take and to edit.
 func notes(r agent.AuditResults) (notes []string) {
 	if r.Missing > 0 {
-		notes = append(notes, plural(r.Missing, "delivered result")+" no longer in the output folder")
+		notes = append(notes, plural(r.Missing, "delivered result")+" no longer in the output folder; 'hotfolder redeliver --missing' brings them back")
 	}
 	if r.Changed > 0 {
 		notes = append(notes, plural(r.Changed, "delivered result")+" changed since")

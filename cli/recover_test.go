@@ -91,7 +91,7 @@ func TestAudit(t *testing.T) {
 	look := func() {
 		t.Helper()
 		w.want(1, `^error   twice: execution \S+, job `+job+`, 10 credits: .* [ab].jpg has \S+\n +mend: .*\n`+
-			`warning 1 delivered result no longer in the output folder\nok +3 executions in the account for 2 jobs in the ledger; 30 credits charged, 20 booked, .*\n$`,
+			`warning 1 delivered result no longer in the output folder; 'hotfolder redeliver --missing' brings them back\nok +3 executions in the account for 2 jobs in the ledger; 30 credits charged, 20 booked, .*\n$`,
 			`hotfolder: audit found 1 difference, named above\n`, "audit")
 		w.want(1, `warning 1 delivered result changed since\n`, `hotfolder: .*\n`, "audit", "--results")
 		var found agent.Audit

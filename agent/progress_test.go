@@ -21,10 +21,11 @@ func (w *world) status() agent.Status {
 
 // What people see of a night is that night's, not the years before it, and it stays there until there is something new to do.
 func TestProgressIsThatOfTheLastDrop(t *testing.T) {
-	in(t, studio{}, func(w *world) {
+	in(t, studio{idle: true}, func(w *world) {
 		for _, name := range []string{"a.jpg", "b.jpg", "c.jpg"} {
 			w.drop(name, picture(int(name[0])))
 		}
+		w.start() // so that its first look finds them all
 		w.settle(3, store.Delivered)
 		want := func(delivered, waiting int) {
 			w.Helper()

@@ -21,6 +21,11 @@ until_true() {
 	return 1
 }
 
+# of_sandbox is a value from what `hotfolder sandbox` printed into the file sandbox.
+of_sandbox() { # NAME
+	tr -d '\r' <"${work-.}/sandbox" | sed -n "s/^$1  *//p" | head -1
+}
+
 # retry tries a command that needs the network four times.
 retry() {
 	for pause in 5 20 60; do

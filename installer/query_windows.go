@@ -3,6 +3,7 @@ package installer
 import (
 	"errors"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
@@ -33,15 +34,15 @@ func query() (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	config, err := s.Config()
+	command, account, err := configOf(s)
 	if err != nil {
 		return Info{}, err
 	}
-	words, err := windows.DecomposeCommandLine(config.BinaryPathName)
+	words, err := windows.DecomposeCommandLine(command)
 	if err != nil || len(words) == 0 {
-		words = []string{config.BinaryPathName}
+		words = []string{command}
 	}
-	i := Info{State: Stopped, Account: config.ServiceStartName}
+	i := Info{State: Stopped, Account: account}
 	i.command(words[0], words[1:])
 	switch status.State {
 	case svc.Running, svc.StopPending:
@@ -54,6 +55,17 @@ func query() (Info, error) {
 		}
 	}
 	return i, nil
+}
+
+// configOf asks for no more than it tells: Wine does not know the rest of what s.Config asks for.
+func configOf(s *mgr.Service) (command, account string, err error) {
+	buffer := make([]byte, 8<<10) // the most that there is (QueryServiceConfigW)
+	config := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buffer[0]))
+	var needed uint32
+	if err := windows.QueryServiceConfig(s.Handle, config, uint32(len(buffer)), &needed); err != nil {
+		return "", "", err
+	}
+	return windows.UTF16PtrToString(config.BinaryPathName), windows.UTF16PtrToString(config.ServiceStartName), nil
 }
 
 // startOf is when a process began; zero if that is not for everybody to know.

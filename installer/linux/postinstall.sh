@@ -5,6 +5,9 @@ set -e
 getent passwd hotfolder >/dev/null || useradd --system --user-group --no-create-home --home-dir /var/lib/hotfolder \
 	--shell /usr/sbin/nologin --comment "Hotfolder for AutoRetouch" hotfolder
 
+# As systemd would at the first start; whoever logs in before that gives the login to its owner.
+[ -e /var/lib/hotfolder ] || { mkdir -m 700 /var/lib/hotfolder && chown hotfolder: /var/lib/hotfolder; }
+
 command -v systemctl >/dev/null || exit 0
 if [ "$1" = 1 ] || { [ "$1" = configure ] && [ -z "$2" ]; }; then
 	systemctl --quiet enable hotfolder.service

@@ -10,11 +10,11 @@ restarts() { systemctl show -P NRestarts hotfolder; }
 is_new_pid() { [ "$(main_pid)" != "$1" ] && [ "$(main_pid)" != 0 ]; }
 
 process() { # NAME: a picture dropped comes out on the other side
-	cp coffee.jpg "/srv/studio/in/$1"
-	until_true test -s "/srv/studio/out/${1%.jpg}.png"
+	cp coffee.jpg "/srv/photos/in/$1"
+	until_true test -s "/srv/photos/out/${1%.jpg}.png"
 }
 
-delivered() { find /srv/studio/out -type f | wc -l; }
+delivered() { find /srv/photos/out -type f | wc -l; }
 has_delivered() { [ "$(delivered)" = "$1" ]; }
 
 # flood drops pictures that all differ, by a comment in them, until there is a file named stop; it prints how many.
@@ -22,31 +22,40 @@ flood() {
 	local n
 	for ((n = 0; ; n++)); do
 		[ ! -e stop ] || break
-		{ printf '\xff\xd8\xff\xfe\x00\x06%04d' "$n" && tail -c +3 coffee.jpg; } >"/srv/studio/in/$1$n.jpg"
+		{ printf '\xff\xd8\xff\xfe\x00\x06%04d' "$n" && tail -c +3 coffee.jpg; } >"/srv/photos/in/$1$n.jpg"
 		sleep 0.05
 	done
 	echo "$n"
 }
 
+# readme runs a line of README's "Install on Linux" as it stands there, but for what comes after it here: the package's file, and
+# arguments instead of a person who answers.
+readme() { # LINE [ARGUMENT…]
+	grep -qF "    sudo $1 " README.md || grep -qxF "    sudo $1" README.md || { echo "not in README: sudo $1"; return 1; }
+	$1 "${@:2}"
+}
+
 say "install: enabled, but not started without a configuration"
-dpkg -i hotfolder.deb >/dev/null
+cp hotfolder.deb hotfolder_1.2.3_amd64.deb
+readme "apt install ./hotfolder_1.2.3_amd64.deb" -y >apt.log 2>&1 || { cat apt.log; false; }
 systemctl is-enabled --quiet hotfolder
 fails systemctl is-active --quiet hotfolder
 hotfolder version
 [ "$(getent passwd hotfolder | cut -d: -f7)" = /usr/sbin/nologin ]
+for each in man/man1/hotfolder-run.1.gz bash-completion/completions/hotfolder zsh/vendor-completions/_hotfolder fish/vendor_completions.d/hotfolder.fish; do
+	test -s "/usr/share/$each"
+done
 
-say "configure and log in"
+say "configure, log in and start as README says"
 hotfolder sandbox --processing 1s >sandbox &
 until_true grep -q '^hotfolder run' sandbox # its last line
-sed -n '/^account:/,/^    workflow:/p' sandbox |
-	sed 's|: in$|: /srv/studio/in|; s|: out$|: /srv/studio/out|; /^data_dir/d' >/etc/hotfolder/hotfolder.yaml
-install -d -o hotfolder -g hotfolder /srv/studio /srv/studio/in /srv/studio/out
-install -d -o hotfolder -g hotfolder -m 700 /var/lib/hotfolder
-sed -n 's/^refresh token *//p' sandbox |
-	setpriv --reuid hotfolder --regid hotfolder --init-groups hotfolder login --refresh-token-stdin
-
-say "start: the service processes a picture"
-systemctl start hotfolder
+mkdir -p /srv/photos
+readme "hotfolder init --system" --yes --input /srv/photos/in --output /srv/photos/out --data-dir /var/lib/hotfolder --api "$(grep -om1 'http://[0-9.:]*' sandbox)" \
+	--organization "$(of_sandbox organization)" --workflow "$(of_sandbox '    workflow:')"
+of_sandbox 'refresh token' | readme "hotfolder login" --refresh-token-stdin
+readme "chown -R hotfolder: /srv/photos"
+readme "hotfolder check"
+readme "hotfolder service start"
 systemctl is-active --quiet hotfolder
 process first.jpg
 hotfolder service status
@@ -58,7 +67,7 @@ grep -q 'hotfolder started' /var/log/hotfolder/hotfolder.log
 systemctl show -p User -p Type -p NotifyAccess hotfolder
 grep -E '^(Uid|CapBnd|NoNewPrivs|Seccomp):' "/proc/$(main_pid)/status"
 fails hotfolder service install # the package's own service stays
-stat -c '%a %U %n' /var/lib/hotfolder /var/lib/hotfolder/* /var/log/hotfolder /srv/studio/out/*
+stat -c '%a %U %n' /var/lib/hotfolder /var/lib/hotfolder/* /var/log/hotfolder /srv/photos/out/*
 
 say "killed: systemd starts it again, and it goes on"
 pid=$(main_pid)
@@ -98,11 +107,11 @@ systemctl start hotfolder
 say "upgrade in the middle of work: nothing is lost, nothing paid twice"
 flood picture >dropped &
 flood=$!
-until_true test -s /srv/studio/out/picture0.png
+until_true test -s /srv/photos/out/picture0.png
 pid=$(main_pid)
 dpkg -i newer.deb >/dev/null
 is_new_pid "$pid"
-until_true test -s /srv/studio/out/picture1.png
+until_true test -s /srv/photos/out/picture1.png
 touch stop
 wait "$flood"
 until_true has_delivered $((2 + $(cat dropped)))

@@ -9,7 +9,7 @@ import (
 	"hotfolder/private"
 )
 
-// assist looks at what the daily report and the mails need.
+// assist looks at what the daily report, the mails and the page need.
 func (k *checker) assist(c *config.Config) {
 	if to := c.Report.To; to != "" && !c.Report.ToMail() {
 		if _, err := os.Stat(to); errors.Is(err, fs.ErrNotExist) { // the agent does not make it: its share may be gone
@@ -23,6 +23,13 @@ func (k *checker) assist(c *config.Config) {
 			k.fail(exitFailed, "put the password there, readable by the agent's user alone", "mail.password_file: %s", plain(err))
 		} else {
 			k.ok("mail.password_file %s", file)
+		}
+	}
+	if file := c.Dashboard.PasswordFile; file != "" {
+		if _, err := pagePassword(c); err != nil {
+			k.fail(exitFailed, "put a password there, readable by the agent's user alone", "dashboard.password_file: %s", plain(err))
+		} else {
+			k.ok("dashboard.password_file %s", file)
 		}
 	}
 }

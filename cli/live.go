@@ -21,7 +21,7 @@ import (
 type live struct {
 	out     *os.File
 	colours bool
-	foot    func() string // what is below
+	foot    func(agent.Status) string // what is below
 
 	width, height int // when it was last drawn
 	drawn         []string
@@ -30,7 +30,7 @@ type live struct {
 // drawable tells whether a live view can be shown; otherwise lines are written.
 func (a *app) drawable() bool { return obeysEscapes(a.out) }
 
-func newLive(out io.Writer, foot func() string) *live {
+func newLive(out io.Writer, foot func(agent.Status) string) *live {
 	return &live{out: out.(*os.File), colours: hasColours(out), foot: foot}
 }
 
@@ -60,7 +60,7 @@ func (l *live) draw(s agent.Status, problem error) error {
 		width, height = 80, 24
 	}
 	f := frame{width: width - 1, colours: l.colours} // a line that fills the last column may be wrapped
-	foot := f.fit(f.wrap(l.foot(), 0), 3)
+	foot := f.fit(f.wrap(l.foot(s), 0), 3)
 	lines := append(f.status(s, problem, height-1-len(foot)), foot...)
 	resized := width != l.width || height != l.height
 	if !resized && slices.Equal(lines, l.drawn) {
@@ -164,6 +164,15 @@ func (f frame) folder(s agent.FolderStatus, nameWidth int) string {
 		text := "waits for pictures"
 		if s.State != "ok" {
 			text = s.State
+		}
+		waiting := 0
+		for state, n := range s.Counts {
+			if !state.Final() {
+				waiting += n
+			}
+		}
+		if waiting > 0 {
+			text += ", " + plural(waiting, "picture") + " to do"
 		}
 		return f.cut(name + "  " + text)
 	}

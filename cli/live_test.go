@@ -11,6 +11,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"hotfolder/agent"
+	"hotfolder/config"
 	"hotfolder/store"
 )
 
@@ -88,7 +89,30 @@ func TestFrameTellsWhatMatters(t *testing.T) {
 		t.Errorf("with little room:\n%s", less)
 	}
 	s.Agent.Running, s.Folders[5].Progress, s.Folders[5].State = false, nil, "stopped"
-	if got := shown(s, 60); !strings.Contains(got, "not running") || !strings.Contains(got, "stopped") {
+	if got := shown(s, 60); !strings.Contains(got, "not running") || !strings.Contains(got, "stopped, 2 pictures to do") {
 		t.Errorf("of an agent that does not run:\n%s", got)
+	}
+}
+
+func TestPageLine(t *testing.T) {
+	running := agent.Status{Agent: agent.ProcessStatus{Running: true}}
+	off := running
+	off.Troubles = []agent.Trouble{{Code: agent.PageOffline}}
+	for listen, want := range map[string]string{
+		"":               "",
+		"127.0.0.1:8765": "http://127.0.0.1:8765 shows more, ",
+		"[::1]:8765":     "http://[::1]:8765 shows more, ",
+		":80":            "http://localhost:80 shows more, ",
+		"0.0.0.0:80":     "http://localhost:80 shows more, ",
+		"studio:80":      "http://studio:80 shows more, ",
+	} {
+		c := config.Default()
+		c.Dashboard.Listen = listen
+		if got := pageLine(&c, running); got != want {
+			t.Errorf("%s: %q, want %q", listen, got, want)
+		}
+		if got := pageLine(&c, off) + pageLine(&c, agent.Status{}); got != "" {
+			t.Errorf("%s: %q of no page", listen, got)
+		}
 	}
 }

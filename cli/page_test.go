@@ -103,6 +103,7 @@ func TestPageWithPassword(t *testing.T) {
 			stop := w.start()
 			defer stop()
 			if c.trouble != "" {
+				w.want(1, `error +dashboard\.password_file: .*`+c.trouble, `(?s).*`, "check")
 				w.want(0, `the local page is off: .*`+c.trouble+`(?s:.*)mend: correct the file dashboard\.password_file`, ``, "status")
 				if code, _ := page(t, "http://"+address+"/", ""); code != 404 {
 					t.Errorf("the page without its password: %d", code)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,14 +86,14 @@ func (a *app) runLive(ctx context.Context, c *config.Config, once bool) error {
 	}
 	log, closer := openLog(c, file, a.err)
 	defer closer.Close()
-	view := newLive(a.out, func() string {
+	view := newLive(a.out, func(s agent.Status) string {
 		switch {
 		case ctx.Err() != nil:
 			return "stopping; what is in hand is finished first"
 		case file == "":
-			return pageLine(c) + "Ctrl-C stops it"
+			return pageLine(c, s) + "Ctrl-C stops it"
 		}
-		return pageLine(c) + "Ctrl-C stops it, the log is " + visible(file)
+		return pageLine(c, s) + "Ctrl-C stops it, the log is " + visible(file)
 	})
 	p := progress{since: time.Now()}
 	err := start{config: c, log: log, once: once, beside: func(during context.Context, agent *agent.Agent) {
@@ -109,10 +110,11 @@ func (a *app) runLive(ctx context.Context, c *config.Config, once bool) error {
 	return err
 }
 
-// pageLine says where the page is, if there is one.
-func pageLine(c *config.Config) string {
+// pageLine says where the page is, if there is one now.
+func pageLine(c *config.Config, s agent.Status) string {
+	off := slices.ContainsFunc(s.Troubles, func(t agent.Trouble) bool { return t.Code == agent.PageOffline })
 	host, port, err := net.SplitHostPort(c.Dashboard.Listen)
-	if err != nil {
+	if err != nil || off || !s.Agent.Running {
 		return ""
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {

@@ -109,8 +109,8 @@ func (s start) hear(ctx context.Context, beside *sync.WaitGroup, a *agent.Agent)
 }
 
 // pagePassword reads the page's password; "" when it needs none.
-func (s start) pagePassword() (string, error) {
-	file := s.config.Dashboard.PasswordFile
+func pagePassword(c *config.Config) (string, error) {
+	file := c.Dashboard.PasswordFile
 	if file == "" {
 		return "", nil
 	}
@@ -136,7 +136,7 @@ func (s start) serve(ctx context.Context, a *agent.Agent) {
 		s.log.Warn("status, jobs and retry cannot reach this agent", "err", err)
 		return
 	}
-	switch password, err := s.pagePassword(); {
+	switch password, err := pagePassword(s.config); {
 	case server.Moved != nil:
 		a.PageOff(server.Moved, "")
 	case err != nil:

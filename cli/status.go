@@ -69,7 +69,7 @@ func beforeAStart(s agent.Status, c *config.Config) agent.Status {
 // its place.
 func (a *app) watchStatus(ctx context.Context, c *config.Config) error {
 	if a.drawable() {
-		view := newLive(a.out, func() string { return pageLine(c) + "Ctrl-C ends the watching" })
+		view := newLive(a.out, func(s agent.Status) string { return pageLine(c, s) + "Ctrl-C ends the watching" })
 		return view.follow(ctx, func(ctx context.Context) (s agent.Status, err error) {
 			err = withDesk(ctx, c, false, func(desk agent.Desk) error {
 				s, err = desk.Status(ctx)

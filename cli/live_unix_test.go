@@ -91,11 +91,13 @@ func TestRunOnATerminal(t *testing.T) {
 	x := w.atTerminal("run")
 	x.expect("waits for pictures")
 	x.expect("2 of 2, done, 1 failed")
-	if err := pty.Setsize(x.pty, &pty.Winsize{Rows: 20, Cols: 60}); err != nil {
-		t.Fatal(err)
+	for _, size := range []pty.Winsize{{Rows: 20, Cols: 60}, {Rows: 25, Cols: 60}} {
+		if err := pty.Setsize(x.pty, &size); err != nil {
+			t.Fatal(err)
+		}
+		x.expect("\x1b[2J\x1b[H")
+		x.expect("\x1b[J")
 	}
-	x.expect("\x1b[2J\x1b[H")
-	x.expect("the log is")
 	x.stop()
 	x.wantEnd(0)
 	x.wantScreen(`^agent    running since [^\n]*\n[^\n]*in the last hour\naccount  ok, [\d,]+ credits, \d+ spent today\s*\n\n` +

@@ -254,6 +254,7 @@ func TestLatestIsNextBackwards(t *testing.T) {
 		ids = append(ids, add(t, l, newJob(fmt.Sprint(i), sha)).ID)
 	}
 	walk(t, l, ids[298], store.Uploaded)
+	walk(t, l, ids[7], store.Uploaded, store.Submitting, store.Processing, store.Downloading, store.Delivered)
 	for _, folder := range []string{"packshot", "packshots2", "qackshots"} {
 		job := newJob("x.jpg", sha)
 		job.Folder, job.ID = folder, store.NewID(folder, "x.jpg", sha)
@@ -266,6 +267,7 @@ func TestLatestIsNextBackwards(t *testing.T) {
 	}{
 		"many":        {store.Queued, "packshots", []string{ids[299], ids[297], ids[296]}},
 		"one":         {store.Uploaded, "packshots", []string{ids[298]}},
+		"at the end":  {store.Delivered, "packshots", []string{ids[7]}},
 		"none":        {store.Failed, "packshots", nil},
 		"the last":    {store.Queued, "qackshots", []string{store.NewID("qackshots", "x.jpg", sha)}},
 		"of no state": {"", "packshots", nil},

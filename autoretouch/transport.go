@@ -24,7 +24,7 @@ func NewTransport(caFile string) (*http.Transport, error) {
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second}, // notices a connection dead since sleep
-		MaxIdleConnsPerHost:    64,
+		MaxIdleConnsPerHost:    512,                                                                                 // the most uploads and downloads at once
 		IdleConnTimeout:        90 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 256 << 10,

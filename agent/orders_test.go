@@ -62,14 +62,14 @@ func TestAnOrderAppearsTogether(t *testing.T) {
 		w.drop("shoot/again a.jpg", picture(1)) // waits for a result that waits for the order
 		w.drop("other/d.jpg", picture(4))
 		w.settle(3, store.Downloading)
-		w.sandbox.SetFaults(sandbox.Faults{InQA: 1, QAFor: 3 * time.Hour})
+		w.sandbox.SetFaults(sandbox.Faults{InQA: 1, QAFor: time.Hour})
 		w.drop("shoot/c.jpg", picture(3))
 		w.settle(1, store.Delivered)
 		w.wantVisible("other", "_COMPLETE.txt", "d.png")
-		time.Sleep(time.Hour)
+		time.Sleep(50 * time.Minute)
 		w.restart()
 		downloads := w.sandbox.Books().Calls[sandbox.Download]
-		w.until("the order is delivered", 3*time.Hour, func() bool {
+		w.until("the order is delivered", time.Hour, func() bool {
 			if got := w.visible("shoot"); len(got) != 0 && len(got) != 4 {
 				t.Fatalf("only a part of it is there: %q", got)
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -296,6 +297,9 @@ func (w *world) files(dir string) map[string]string {
 			return err
 		}
 		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) { // renamed under us by the agent
+			return nil
+		}
 		rel, _ := filepath.Rel(root, path)
 		files[filepath.ToSlash(rel)] = sum(data)
 		return err

@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/kardianos/service"
@@ -92,14 +90,6 @@ func Query() (Info, error) {
 		return info, fmt.Errorf("look at service: %w", err)
 	}
 	return info, nil
-}
-
-// command takes apart the service's command, the last of which is the configuration file.
-func (i *Info) command(program string, arguments []string) {
-	i.Program = program
-	if n := slices.Index(arguments, "--config"); n >= 0 && n+1 < len(arguments) {
-		i.Config = strings.Join(arguments[n+1:], " ")
-	}
 }
 
 // isPackaged says whether a .deb or .rpm brought the service, which is theirs then.

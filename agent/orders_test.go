@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hotfolder/agent"
@@ -57,10 +58,11 @@ func (w *world) wantList(name string, want ...string) {
 
 // The results of a subfolder appear together when the last of them is there, across a restart; other subfolders wait for none of it.
 func TestAnOrderAppearsTogether(t *testing.T) {
-	in(t, studio{folder: wholeOrders}, func(w *world) {
+	in(t, studio{folder: wholeOrders, idle: true}, func(w *world) {
 		w.drop("shoot/a.jpg", picture(1))
 		w.drop("shoot/again a.jpg", picture(1)) // waits for a result that waits for the order
 		w.drop("other/d.jpg", picture(4))
+		w.start() // so that its first look finds them all
 		w.settle(3, store.Downloading)
 		w.sandbox.SetFaults(sandbox.Faults{InQA: 1, QAFor: time.Hour})
 		w.drop("shoot/c.jpg", picture(3))
@@ -70,6 +72,7 @@ func TestAnOrderAppearsTogether(t *testing.T) {
 		w.restart()
 		downloads := w.sandbox.Books().Calls[sandbox.Download]
 		w.until("the order is delivered", time.Hour, func() bool {
+			synctest.Wait() // not in the middle of the renames
 			if got := w.visible("shoot"); len(got) != 0 && len(got) != 4 {
 				t.Fatalf("only a part of it is there: %q", got)
 			}
@@ -77,8 +80,8 @@ func TestAnOrderAppearsTogether(t *testing.T) {
 		})
 		w.wantVisible("shoot", "_COMPLETE.txt", "a.png", "again a.png", "c.png")
 		w.wantList("shoot/_COMPLETE.txt", "shoot: all 3 pictures are here.", "shoot/a.png", "shoot/c.png")
-		if got := w.sandbox.Books().Calls[sandbox.Download] - downloads; got != 1 {
-			t.Errorf("%d downloads after the restart, want the last one's", got)
+		if got := w.sandbox.Books().Calls[sandbox.Download] - downloads; got < 1 || got > 2 {
+			t.Errorf("%d downloads after the restart, want the last one's and at most one more", got)
 		}
 		if got := w.outputs(); len(got) != 6 {
 			t.Errorf("the output has %v", keys(got))

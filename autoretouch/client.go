@@ -12,10 +12,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -114,6 +116,7 @@ type request struct {
 	path   string // below the API's URL, escaped
 	query  url.Values
 	body   *payload // nil: none
+	once   bool     // a call that was given up must not reach the API any more
 
 	refused Class // what 400 and 422 mean
 	missing Class // what 404 means
@@ -185,6 +188,9 @@ func (c *Client) send(ctx context.Context, r request, token string) (*http.Respo
 	if err != nil {
 		e := r.failed(ctx, err)
 		e.unhandled = sent.never()
+		if r.once {
+			sent.cut()
+		}
 		return nil, e
 	}
 	c.noteClock(resp)
@@ -247,13 +253,30 @@ func (c *Client) noteClock(resp *http.Response) {
 }
 
 // connection tells whether a request can have reached the server. A transport that does not trace leaves it unknown.
-type connection struct{ asked, got atomic.Bool }
+type connection struct {
+	asked atomic.Bool
+	got   atomic.Pointer[net.Conn]
+}
 
 func (c *connection) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) { c.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
+		GotConn: func(i httptrace.GotConnInfo) { c.got.Store(&i.Conn) },
 	}
 }
 
-func (c *connection) never() bool { return c.asked.Load() && !c.got.Load() }
+func (c *connection) never() bool { return c.asked.Load() && c.got.Load() == nil }
+
+// cut closes the connection, see dial. HTTP/2 only tells the server that a call was given up, behind the call itself; the other calls on the
+// connection break off, too.
+func (c *connection) cut() {
+	got := c.got.Load()
+	if got == nil {
+		return
+	}
+	conn := *got
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn() // without the farewell that TLS would wait to send
+	}
+	conn.Close()
+}

@@ -60,7 +60,7 @@ type NewExecution struct {
 func (c *Client) Create(ctx context.Context, n NewExecution) (string, error) {
 	r := request{
 		op: "create execution", method: http.MethodPost, path: "/v1/workflow/execution/create",
-		query: url.Values{"workflow": {n.Workflow}}, refused: Input, missing: Config,
+		query: url.Values{"workflow": {n.Workflow}}, refused: Input, missing: Config, once: true,
 	}
 	if n.Version != "" {
 		r.query.Set("version", n.Version)

@@ -1,6 +1,7 @@
 package autoretouch
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -19,7 +20,7 @@ func NewTransport(caFile string) (*http.Transport, error) {
 	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 20 * time.Second}).DialContext,
+		DialContext:            dial,
 		TLSHandshakeTimeout:    20 * time.Second,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		ForceAttemptHTTP2:      true,
@@ -29,6 +30,16 @@ func NewTransport(caFile string) (*http.Transport, error) {
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 	}, nil
+}
+
+// dial connects such that a connection which is closed is dead at once. Otherwise the system goes on trying to deliver what was written,
+// and a call that was given up in an outage would reach the API when the network is back, after it was looked for in vain.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: 20 * time.Second}).DialContext(ctx, network, address)
+	if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+		_ = tcp.SetLinger(0)
+	}
+	return conn, err
 }
 
 // rootsWith are the system's certificates and those of a PEM file; nil, the system's alone, without one.

@@ -23,7 +23,7 @@ func (a *Agent) apiTrouble(g *gate, f *folder, err error) {
 		f.workflow.failed(0)
 		a.troubles.raise(WorkflowRefused, f.Name, err.Error(), "")
 	case autoretouch.Transient:
-		if !isDown(err) {
+		if g != &a.asking && !isDown(err) { // of calls that are not about one job each failure speaks against the API, or what is between
 			return
 		}
 		if n := g.failed(autoretouch.RetryAfter(err)); n >= unreachableAfter {

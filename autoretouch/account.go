@@ -52,7 +52,7 @@ func (c *Client) Workflow(ctx context.Context, id string) (Workflow, error) {
 
 // Reach finds out, without a login, whether the API answers. Skew is known after it.
 func (c *Client) Reach(ctx context.Context) error {
-	r := request{op: "reach the API", method: http.MethodGet, path: "/health", refused: Config}
+	r := request{op: "reach the API", method: http.MethodGet, path: "/health"}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, noAnswer(c.timeout))
 	defer cancel()
 	resp, err := c.send(ctx, r, "")
@@ -71,7 +71,7 @@ func (c *Client) Reach(ctx context.Context) error {
 
 // Balance is the organization's credits; 1 credit is about 1 euro cent.
 func (c *Client) Balance(ctx context.Context) (int, error) {
-	r := request{op: "get balance", method: http.MethodGet, path: "/v1/organization/balance", refused: Config, missing: Config}
+	r := request{op: "get balance", method: http.MethodGet, path: "/v1/organization/balance", missing: Config}
 	b, err := c.ask(ctx, r, maxLine)
 	if err != nil {
 		return 0, err
@@ -107,9 +107,9 @@ func (c *Client) one(ctx context.Context, kind, id string) (object, error) {
 	return o, err
 }
 
-// get reads what the configuration names: a refusal is Config.
+// get reads what the configuration names: 403 and 404 are Config. Any other refusal may be a proxy's.
 func (c *Client) get(ctx context.Context, r request) (object, error) {
-	r.method, r.refused, r.missing = http.MethodGet, Config, Config
+	r.method, r.missing = http.MethodGet, Config
 	return c.object(ctx, r)
 }
 

@@ -29,9 +29,9 @@ const (
 func TestClassOfEveryStatus(t *testing.T) {
 	type classes struct{ refused, missing autoretouch.Class }
 	byCall := map[string]classes{
-		"list organizations": {config, config}, "get organization": {config, config}, "list workflows": {config, config},
-		"get workflow": {config, config}, "get balance": {config, config}, "list executions": {config, config},
-		"look up image": {config, transient}, "upload": {input, config}, "create execution": {input, config},
+		"list organizations": {transient, config}, "get organization": {transient, config}, "list workflows": {transient, config},
+		"get workflow": {transient, config}, "get balance": {transient, config}, "list executions": {transient, config},
+		"look up image": {transient, transient}, "upload": {input, config}, "create execution": {input, config},
 		"get execution": {transient, transient}, "download result": {transient, transient},
 		"retry execution": {transient, transient}, "send feedback": {input, transient},
 	}

@@ -29,7 +29,7 @@ type Image struct {
 func (c *Client) HasImage(ctx context.Context, hash string) (bool, error) {
 	r := request{
 		op: "look up image", method: http.MethodHead, path: "/upload",
-		query: url.Values{"contentHash": {hash}}, refused: Config,
+		query: url.Values{"contentHash": {hash}},
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, noAnswer(c.timeout))
 	defer cancel()

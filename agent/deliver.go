@@ -86,6 +86,9 @@ func (a *Agent) download(ctx context.Context, f *folder, job store.Job, dir stri
 	if err := a.outputThere(f); err != nil { // the download may have taken long
 		return nil, err
 	}
+	if err := readsBack(ctx, result.path, job.Result.SHA256); err != nil {
+		return nil, &outputError{err}
+	}
 	why, err := f.guard(job, result.path)
 	if err != nil {
 		return nil, &outputError{fmt.Errorf("look at the result: %w", err)}
@@ -94,6 +97,16 @@ func (a *Agent) download(ctx context.Context, f *folder, job store.Job, dir stri
 		return nil, a.holdBack(ctx, f, job, result, why)
 	}
 	return result, nil
+}
+
+// readsBack tells whether a flushed part holds what was written. A share that was away can have lost some of it without a word, or have
+// done late what an earlier try had asked for.
+func readsBack(ctx context.Context, file, want string) error {
+	sum, err := sumOf(ctx, file)
+	if err == nil && sum != want {
+		err = fmt.Errorf("%s reads back other than it was written", file)
+	}
+	return err
 }
 
 // rename gives a flushed part the name that the job claimed, or the next one that is free, not yet durably. When another claim
@@ -155,7 +168,7 @@ func (a *Agent) fetch(ctx context.Context, f *folder, job store.Job, part *part)
 	}
 	a.apiWorks(&a.stage(store.Downloading).gate)
 	if got := hex.EncodeToString(part.hash.Sum(nil)); got != job.Result.SHA256 {
-		return fmt.Errorf("download: the result arrived damaged (its hash is %.8s, not %.8s)", got, job.Result.SHA256)
+		return &damagedError{got, job.Result.SHA256}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"hotfolder/agent"
 	"hotfolder/sandbox"
+	"hotfolder/store"
 )
 
 // errnos is what a disk says that is full, broken, forbidden or write-protected.
@@ -158,4 +160,27 @@ func (b *breakage) mend() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.last = 0
+}
+
+// A disk that holds other than was written, though it said that all is well, is written to again: it is neither the picture's fault nor the
+// result's, and nobody sees it.
+func TestADiskThatForgets(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		forgets := 3
+		w.watch(func(op, what string) error {
+			if op == "close" && forgets > 0 {
+				forgets--
+				return os.WriteFile(what, make([]byte, 3000), 0o644)
+			}
+			return nil
+		}, oneDisk, nil)
+		w.drop("a.jpg", picture(1))
+		w.start()
+		w.settle(1, store.Delivered)
+		if forgets > 0 {
+			t.Error("the disk forgot nothing")
+		}
+		w.wantOutputs("a.png")
+		w.wantPaid(1)
+	})
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"strings"
@@ -23,6 +24,13 @@ type (
 	outputError struct{ err error }
 	ledgerError struct{ err error }
 )
+
+// damagedError says that a result was downloaded to its end and is not what the API says that it is.
+type damagedError struct{ got, want string }
+
+func (e *damagedError) Error() string {
+	return fmt.Sprintf("download: the result arrived damaged (its hash is %.8s, not %.8s)", e.got, e.want)
+}
 
 func (e *inputError) Error() string  { return e.err.Error() }
 func (e *inputError) Unwrap() error  { return e.err }

@@ -232,3 +232,50 @@ func TestALookupThroughALongList(t *testing.T) {
 		w.wantPaid(n + 1)
 	})
 }
+
+// A result that keeps arriving damaged is downloaded ever more rarely, people are told, and nothing is lost that was paid for. Others are not
+// held up.
+func TestAResultThatKeepsArrivingDamaged(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		corrupt := sandbox.Faults{Corrupt: sandbox.Chance{P: 1, At: []string{sandbox.Download}}}
+		w.sandbox.SetFaults(corrupt)
+		w.drop("a.jpg", picture(1))
+		w.until("the trouble shows", time.Hour, func() bool { return slices.Contains(w.troubles(), agent.ResultDamaged) })
+		w.wantMend(agent.ResultDamaged)
+		before := w.sandbox.Books().Calls[sandbox.Download]
+		time.Sleep(24 * time.Hour)
+		if n := w.sandbox.Books().Calls[sandbox.Download] - before; n < 24 || n > 150 {
+			t.Errorf("downloaded %d times in a day", n)
+		}
+		w.sandbox.SetFaults(sandbox.Faults{})
+		w.drop("b.jpg", picture(2))
+		w.until("the other one is delivered", 5*time.Minute, func() bool { return w.counts()[store.Delivered] > 0 })
+		w.until("it is, too", 2*time.Hour, func() bool { return w.counts()[store.Delivered] == 2 })
+		w.wantPaid(2)
+		w.wantOutputs("a.png", "b.png")
+		if len(w.troubles()) != 0 {
+			t.Errorf("still %v", w.troubles())
+		}
+	})
+}
+
+// A proxy that answers some calls with 400 is no reason to say that the workflow is refused; if it goes on, the API is out of reach.
+func TestAListThatIsRefused(t *testing.T) {
+	in(t, studio{sandbox: sandbox.Options{Processing: 10 * time.Minute}}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Processing)
+		w.sandbox.SetFaults(sandbox.Faults{Portal: sandbox.Chance{Count: 1, At: []string{sandbox.Executions}}, PortalStatus: 400})
+		time.Sleep(time.Minute)
+		if len(w.troubles()) != 0 {
+			t.Errorf("after one: %v", w.troubles())
+		}
+		w.sandbox.SetFaults(sandbox.Faults{Portal: sandbox.Chance{P: 1, At: []string{sandbox.Executions}}, PortalStatus: 400})
+		w.until("the trouble shows", 10*time.Minute, func() bool { return slices.Contains(w.troubles(), agent.APIUnreachable) })
+		w.sandbox.SetFaults(sandbox.Faults{})
+		w.until("it is delivered", 20*time.Minute, func() bool { return w.counts()[store.Delivered] == 1 })
+		w.wantPaid(1)
+		if len(w.troubles()) != 0 {
+			t.Errorf("still %v", w.troubles())
+		}
+	})
+}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -44,7 +45,11 @@ const (
 	jobBackoff    = time.Second
 	maxJobBackoff = time.Minute
 	maxPostponed  = 15 * time.Second
-	idleLook      = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
+
+	maxDamagedBackoff = time.Hour // of a result that keeps arriving damaged: what is wrong is neither the line's fault nor soon over
+	damagedAfter      = 8         // downloads in a row until people are told: some minutes
+
+	idleLook = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
 )
 
 func newStage(folders []*folder, s *stage) *stage {
@@ -212,7 +217,7 @@ func (s *stage) done(id string) {
 }
 
 // delay keeps a job back after a failure and tells how many it had in a row, and how long it waits.
-func (s *stage) delay(id string, asked time.Duration) (failures int, wait time.Duration) {
+func (s *stage) delay(id string, longest, asked time.Duration) (failures int, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.inHand, id)
@@ -222,7 +227,7 @@ func (s *stage) delay(id string, asked time.Duration) (failures int, wait time.D
 		s.delays[id] = d
 	}
 	d.failures++
-	wait = backoff(d.failures, jobBackoff, maxJobBackoff, asked)
+	wait = backoff(d.failures, jobBackoff, longest, asked)
 	d.until = time.Now().Add(wait)
 	return d.failures, wait
 }
@@ -283,6 +288,7 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 	switch {
 	case err == nil, errors.Is(err, errGivenUp):
 		s.done(job.ID)
+		a.notDamaged(s, f, job)
 	case work.Err() != nil:
 		s.putBack(job.ID)
 	case errors.Is(err, errLater):
@@ -301,7 +307,16 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 		s.done(job.ID)
 		a.fail(f, job, apiReason(err))
 	case autoretouch.ClassOf(err) == autoretouch.Transient:
-		n, wait := s.delay(job.ID, autoretouch.RetryAfter(err))
+		longest := maxJobBackoff
+		damaged, isDamaged := errors.AsType[*damagedError](err)
+		if isDamaged {
+			longest = maxDamagedBackoff
+		}
+		n, wait := s.delay(job.ID, longest, autoretouch.RetryAfter(err))
+		if isDamaged && n >= damagedAfter {
+			f.damaged.Store(job.ID, nil)
+			a.troubles.raise(ResultDamaged, f.Name, fmt.Sprintf("%s, execution %s: %v", job.Path, job.Execution, damaged), "")
+		}
 		if isInput(err) {
 			log.Warn("the picture cannot be read, will retry", "err", err, "attempt", n, "wait", wait.Round(time.Millisecond))
 			return
@@ -311,6 +326,31 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 	default:
 		s.putBack(job.ID)
 		a.apiTrouble(&s.gate, f, err)
+	}
+}
+
+// notDamaged says that a job is done with. If its result kept arriving damaged, the others of which that is so are tried at once: what was
+// wrong may be over.
+func (a *Agent) notDamaged(s *stage, f *folder, job store.Job) {
+	if _, was := f.damaged.LoadAndDelete(job.ID); !was {
+		return
+	}
+	over := true
+	for id := range f.damaged.Range {
+		over = false
+		s.hurry(id.(string))
+	}
+	if over {
+		a.troubles.clear(ResultDamaged, f.Name)
+	}
+}
+
+// hurry holds a job that failed back no longer.
+func (s *stage) hurry(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.delays[id]; d != nil {
+		d.until = time.Time{}
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	InputClaimed     Code = "input_claimed"
 	InputEvents      Code = "input_events"
 	OutputUnwritable Code = "output_unwritable"
+	ResultDamaged    Code = "result_damaged"
 	OriginalStuck    Code = "original_stuck"
 	ManyFailed       Code = "many_failed"
 	NightAtRisk      Code = "night_at_risk"
@@ -59,6 +60,7 @@ var catalogue = map[Code]struct {
 	InputClaimed:     {Error, "the input folder is taken", "stop one of the two, or give each its own folder", nil},
 	InputEvents:      {Warning, "the system reports no changes in the input folder", "new files are found by looking, a little later", nil},
 	OutputUnwritable: {Error, "results cannot be written to the output folder", "connect it, make room on it or give the right to write; results wait and go on by themselves", nil},
+	ResultDamaged:    {Error, "a result keeps arriving damaged", "ask AutoRetouch's support about the execution, or whoever runs the proxy; it is downloaded again at least once an hour", nil},
 	OriginalStuck:    {Warning, "originals cannot be moved out of the input folder", "close the program that holds them, make room or give the right to write; it is tried again all the time", nil},
 	ManyFailed:       {Error, "many pictures failed", "see why with 'hotfolder jobs --state failed'; 'hotfolder retry' takes them up again", nil},
 	NightAtRisk:      {Error, "the night will not go through", "mend it before everybody has left", nil},

@@ -18,13 +18,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var real = flag.Bool("real", false, "run TestReal…: real shares, networks, disks and power cuts; as root, with the tools that .ci/run installs")
+var real = flag.Bool("real", false, "run what is called TestReal: real shares, networks, disks and power cuts; as root, with the tools that .ci/run installs")
 
 // forReal skips a test unless real faults are asked for. Then it wants these tools, and fails where one is missing.
 func forReal(t *testing.T, tools ...string) {
 	t.Helper()
 	if !*real {
-		t.Skip("a real fault: go test -run TestReal -real")
+		t.Skip("a real fault: go test -run Real -real")
 	}
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -63,7 +63,6 @@ func (d *daemon) start() {
 	out := writerOnly{&d.said} // so that Wait waits for the program alone, not for what it started
 	d.cmd.Stdout, d.cmd.Stderr = out, out
 	d.cmd.WaitDelay = time.Second
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // should the test be killed
 	if err := d.cmd.Start(); err != nil {
 		d.Fatal(err)
 	}

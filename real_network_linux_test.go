@@ -34,7 +34,11 @@ func TestRealNetwork(t *testing.T) {
 		"there is no way":       {ip("-n HERE route add blackhole " + apiAddress + "/32"), ip("-n HERE route del blackhole " + apiAddress + "/32")},
 		"the API is silent": {ip("netns exec THERE nft add table ip cut; add chain ip cut in { type filter hook input priority 0; policy drop; }"),
 			ip("netns exec THERE nft delete table ip cut")},
-		"names fail": {func(c *cable) { c.dnsFails.Store(true); c.api.CloseClientConnections() }, func(c *cable) { c.dnsFails.Store(false) }},
+		"names fail": {func(c *cable) {
+			c.dnsFails.Store(true)
+			time.Sleep(time.Second) // until the last connection that was to a name found before is there
+			c.api.CloseClientConnections()
+		}, func(c *cable) { c.dnsFails.Store(false) }},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

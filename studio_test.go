@@ -301,11 +301,12 @@ func (s *studio) isResult(data []byte) bool {
 	return slices.ContainsFunc(s.box.Books().Executions, func(e sandbox.Execution) bool { return e.ResultHash == hex.EncodeToString(sum[:]) })
 }
 
-// files are all files below dir by their name in it.
+// files are all files below dir by their name in it, but for those that were removed while they were open and that FUSE, killed, could not
+// remove in earnest.
 func files(dir string) map[string]string {
 	found := map[string]string{}
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
+		if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), ".fuse_hidden") {
 			rel, _ := filepath.Rel(dir, path)
 			found[filepath.ToSlash(rel)] = path
 		}

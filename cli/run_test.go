@@ -48,6 +48,7 @@ func TestFailedJobs(t *testing.T) {
 	w.drop("packshots/a.jpg", "packshots/bad.jpg")
 	stop := w.start()
 	w.awaitFile("out/packshots/a.jpg")
+	w.await("the delivery", func() bool { return strings.Contains(w.run("jobs", "--state", "delivered").stdout, "a.jpg") }) // in the ledger
 	w.await("the failure", func() bool { return strings.Contains(w.run("jobs", "--state", "failed").stdout, "bad.jpg") })
 	look := func() {
 		t.Helper()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,15 +100,10 @@ func until(t *testing.T, ctx context.Context, js string) {
 // The page takes over what is new without being loaded anew, keeps the focus, says when the agent is gone, and finds it again.
 func TestBrowserRefreshes(t *testing.T) {
 	s := busy(3)
-	gone := make(chan bool, 1)
-	var away bool
+	var away atomic.Bool
 	page := handler(s, "")
 	ctx, _ := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case away = <-gone:
-		default:
-		}
-		if away {
+		if away.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		page.ServeHTTP(w, r)
@@ -122,9 +118,9 @@ func TestBrowserRefreshes(t *testing.T) {
 	if !eval[bool](t, ctx, `window.same && !document.querySelector(".trouble") && document.getElementById("lost").hidden`) {
 		t.Error("it was loaded anew, or shows what is over")
 	}
-	gone <- true
+	away.Store(true)
 	until(t, ctx, `!document.getElementById("lost").hidden && document.body.innerText.includes("4,711")`)
-	gone <- false
+	away.Store(false)
 	until(t, ctx, `document.getElementById("lost").hidden`)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +34,13 @@ type wall struct {
 func (w *wall) start(folders ...string) {
 	f := report.StatusFiles{
 		Folders: folders, Log: slog.New(slog.DiscardHandler),
-		Status: func(context.Context) (agent.Status, error) { w.mu.Lock(); defer w.mu.Unlock(); return w.status, nil },
+		Status: func(context.Context) (agent.Status, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			s := w.status
+			s.Folders = slices.Clone(s.Folders) // set changes them
+			return s, nil
+		},
 		Jobs: func(_ context.Context, f store.Filter) iter.Seq2[store.Job, error] {
 			return func(yield func(store.Job, error) bool) {
 				for _, j := range w.jobs {

@@ -34,7 +34,7 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 		return err
 	}
 	if at == occupied {
-		return a.delivered(ctx, f, job, "not written: something else has the name "+f.resultName(job, firstChoice), "")
+		return a.notWritten(ctx, f, job)
 	}
 	final := f.outputPath(job.Output)
 	if at == present {
@@ -180,10 +180,7 @@ func (a *Agent) resultGone(ctx context.Context, f *folder, job store.Job, cause 
 		return err
 	}
 	if err == nil && e.ResultPath != "" && e.ResultPath != job.Result.Path {
-		_, err := a.note(job.ID, func(j *store.Job) {
-			j.Result = store.Result{Path: e.ResultPath, SHA256: e.ResultHash, ContentType: e.ResultContentType, Name: e.ResultName}
-		})
-		if err != nil {
+		if _, err := a.note(job.ID, func(j *store.Job) { j.Result = resultOf(e) }); err != nil {
 			return err
 		}
 		return errLater
@@ -250,6 +247,11 @@ func (a *Agent) delivered(ctx context.Context, f *folder, job store.Job, detail,
 	a.deliveries.Add(1)
 	f.log.Info("delivered", "file", job.Path, "job", job.ID, "output", job.Output)
 	return nil
+}
+
+// notWritten is delivered for a result whose name something else keeps.
+func (a *Agent) notWritten(ctx context.Context, f *folder, job store.Job) error {
+	return a.delivered(ctx, f, job, "not written: something else has the name "+f.resultName(job, firstChoice), "")
 }
 
 // takeOver gives the job the name that its result took from an older one, once that is durable. After a crash before that the file

@@ -57,9 +57,11 @@ type part struct {
 	err  error // of the disk, so that it isn't taken for one of the network
 }
 
+func partPath(dir, job string) string { return filepath.Join(dir, partPrefix+job+".part") }
+
 // createPart begins a part for a job. A crash leaves at most this one file, and the next try of the same job begins it anew.
 func createPart(d disk, dir, job string) (*part, error) {
-	path := filepath.Join(dir, partPrefix+job+".part")
+	path := partPath(dir, job)
 	file, err := d.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("write the result: %w", err)
@@ -91,7 +93,7 @@ func (p *part) flush() error {
 
 // heldPart is a flushed part of an earlier time.
 func heldPart(d disk, dir, job string) *part {
-	return &part{disk: d, path: filepath.Join(dir, partPrefix+job+".part")}
+	return &part{disk: d, path: partPath(dir, job)}
 }
 
 // rename gives a flushed part its final name, durably when the folder is synced. Without replace it fails with fs.ErrExist when the
@@ -149,7 +151,7 @@ func isMissing(file string) bool {
 
 // removePart removes what a crash left of a job's part.
 func removePart(d disk, dir, job string) error {
-	err := d.Remove(filepath.Join(dir, partPrefix+job+".part"))
+	err := d.Remove(partPath(dir, job))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

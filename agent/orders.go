@@ -188,7 +188,7 @@ func (a *Agent) deliverOrder(ctx context.Context, f *folder, name string, o *sto
 	}
 	return a.eachHeld(ctx, f, name, release, func(ctx context.Context, job store.Job) error {
 		if job.Output == "" {
-			return a.delivered(ctx, f, job, "not written: something else has the name "+f.resultName(job, firstChoice), "")
+			return a.notWritten(ctx, f, job)
 		}
 		return a.delivered(ctx, f, job, "", job.Output)
 	})

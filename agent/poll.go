@@ -268,7 +268,7 @@ func (p *poller) completed(r running, e autoretouch.Execution) bool {
 		return false // says it is done but not where: the next round may
 	}
 	return p.did(p.step(r.job.ID, store.Downloading, "", func(j *store.Job) {
-		j.Result = store.Result{Path: e.ResultPath, SHA256: e.ResultHash, ContentType: e.ResultContentType, Name: e.ResultName}
+		j.Result = resultOf(e)
 		j.Version = e.WorkflowVersion
 		if e.ChargedCredits > 0 && e.Labels[labelJob] == j.ID { // another's was charged elsewhere
 			j.Credits = e.ChargedCredits

@@ -71,12 +71,7 @@ func (a *Agent) gates(s *stage, f *folder) []*gate {
 	return gates
 }
 
-func (s *stage) ring() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
+func (s *stage) ring() { ring(s.wake) }
 
 // loop takes jobs until ctx ends and does them under work, and returns when the last of them is done.
 func (a *Agent) loop(ctx, work context.Context, s *stage) {

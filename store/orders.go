@@ -130,35 +130,17 @@ func inState(tx *bbolt.Tx, state State, folder string, do func(job Job, number u
 // Held yields the jobs of an order that are held under numbers up to last, the earliest discovered first. It reads in short
 // transactions, so what it yields may be stepped meanwhile.
 func (l *Ledger) Held(folder, order string, last uint64) iter.Seq2[Job, error] {
-	return func(yield func(Job, error) bool) {
-		f := Filter{Folder: folder, State: Downloading}
-		for next := uint64(0); ; {
-			var page []Job
-			err := l.view(func(tx *bbolt.Tx) (err error) {
-				page, next, err = jobsInState(tx, next, f)
-				held := page[:0]
-				for _, job := range page {
-					n := number(tx.Bucket(bStates).Get(stateKey(job.State, job.Folder, job.seq)))
-					if n > 0 && uint64(n) <= last && path.Dir(job.Path) == order {
-						held = append(held, job)
-					}
-				}
-				page = held
-				return err
-			})
-			for _, job := range page {
-				if !yield(job, nil) {
-					return
-				}
-			}
-			if err != nil {
-				yield(Job{}, err)
-			}
-			if err != nil || next == 0 {
-				return
+	f := Filter{Folder: folder, State: Downloading}
+	return l.inPages(func(tx *bbolt.Tx, seq uint64) (held []Job, next uint64, err error) {
+		page, next, err := jobsInState(tx, seq, f)
+		for _, job := range page {
+			n := number(tx.Bucket(bStates).Get(stateKey(job.State, job.Folder, job.seq)))
+			if n > 0 && uint64(n) <= last && path.Dir(job.Path) == order {
+				held = append(held, job)
 			}
 		}
-	}
+		return held, next, err
+	})
 }
 
 // Release is a delivery of an order.

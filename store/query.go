@@ -207,11 +207,17 @@ func (l *Ledger) Jobs(f Filter) iter.Seq2[Job, error] {
 	if f.State != "" && f.Folder != "" {
 		from = jobsInState
 	}
+	return l.inPages(func(tx *bbolt.Tx, seq uint64) ([]Job, uint64, error) { return from(tx, seq, f) })
+}
+
+// inPages yields the jobs that read returns page by page, each in a transaction of its own. Where to go on is 0 at first and, as next, at
+// the end.
+func (l *Ledger) inPages(read func(tx *bbolt.Tx, seq uint64) (page []Job, next uint64, err error)) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
 		for next := uint64(0); ; {
 			var page []Job
 			err := l.view(func(tx *bbolt.Tx) (err error) {
-				page, next, err = from(tx, next, f)
+				page, next, err = read(tx, next)
 				return err
 			})
 			for _, job := range page {

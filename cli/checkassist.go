@@ -1,10 +1,6 @@
 package cli
 
 import (
-	"errors"
-	"io/fs"
-	"os"
-
 	"hotfolder/config"
 	"hotfolder/private"
 )
@@ -12,11 +8,7 @@ import (
 // assist looks at what the daily report, the mails and the page need.
 func (k *checker) assist(c *config.Config) {
 	if to := c.Report.To; to != "" && !c.Report.ToMail() {
-		if _, err := os.Stat(to); errors.Is(err, fs.ErrNotExist) { // the agent does not make it: its share may be gone
-			k.fail(exitFailed, toConnect, "report.to %s is not there", to)
-		} else {
-			k.writable("report.to", to)
-		}
+		k.thereAndWritable("report.to", to)
 	}
 	if file := c.Mail.PasswordFile; file != "" {
 		if _, err := private.ReadFile(file); err != nil {

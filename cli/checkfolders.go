@@ -40,9 +40,7 @@ func (k *checker) dataDir(c *config.Config) bool {
 func (k *checker) folder(f config.Folder, dataDir string) {
 	k.input(f, dataDir)
 	review := ""
-	if _, err := os.Stat(f.Output); errors.Is(err, fs.ErrNotExist) { // the agent does not make it: its share may be gone
-		k.fail(exitFailed, toConnect, "%s: output %s is not there", f.Name, f.Output)
-	} else if k.writable(f.Name+": output", f.Output) {
+	if k.thereAndWritable(f.Name+": output", f.Output) {
 		review = f.ReviewFolder()
 	}
 	if f.AfterSuccess != config.Keep || f.Failed != "" {
@@ -111,6 +109,15 @@ func isForbidden(file string) bool {
 		f.Close()
 	}
 	return errors.Is(err, fs.ErrPermission)
+}
+
+// thereAndWritable is writable for a folder that the agent does not make: its share may be gone.
+func (k *checker) thereAndWritable(what, dir string) bool {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		k.fail(exitFailed, toConnect, "%s %s is not there", what, dir)
+		return false
+	}
+	return k.writable(what, dir)
 }
 
 // writable tries what the agent will do in dir or, while it is not there, in the folder that it would be made in.

@@ -108,7 +108,7 @@ const (
 // completeIDs offers the ids of the newest jobs, or of those in a state, each with its file.
 func (a *app) completeIDs(state store.State) cobra.CompletionFunc {
 	return func(_ *cobra.Command, given []string, begun string) (ids []string, _ cobra.ShellCompDirective) {
-		c, err := a.config()
+		c, err := a.glance()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,6 +38,29 @@ func (u *uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	u.begun, u.ended = append(u.begun, began), time.Now()
 }
 
+// singly drops n pictures one after the other into a folder, and returns how long after each had settled its upload began, sorted. They are
+// made in the file made, on the same disk.
+func (u *uploads) singly(n int, made, folder string) ([]time.Duration, error) {
+	var late []time.Duration
+	before := u.count()
+	for i := range n {
+		if err := makePicture(made, 1_000_000); err != nil {
+			return nil, err
+		}
+		settled := time.Now().Add(settle) // at once whole, so that it is clear since when it has not changed
+		if err := os.Rename(made, filepath.Join(folder, fmt.Sprintf("%02d.jpg", i))); err != nil {
+			return nil, err
+		}
+		if err := wait(func() bool { return u.count() == before+i+1 }); err != nil {
+			return nil, err
+		}
+		late = append(late, u.begun[before+i].Sub(settled))
+		time.Sleep(200 * time.Millisecond) // until it is idle again
+	}
+	slices.Sort(late)
+	return late, nil
+}
+
 func (u *uploads) count() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -65,23 +87,10 @@ func drops(dir string) error {
 	w := tabwriter.NewWriter(os.Stdout, 50, 0, 2, ' ', 0)
 	defer w.Flush()
 	if err := waiting(binary, filepath.Join(dir, "single"), "", func(input string, u *uploads) error {
-		var late []time.Duration
-		for n := range singleDrops {
-			made := filepath.Join(input, "..", "made.jpg")
-			if err := makePicture(made, 1_000_000); err != nil {
-				return err
-			}
-			settled := time.Now().Add(settle) // at once whole, so that it is clear since when it has not changed
-			if err := os.Rename(made, filepath.Join(input, fmt.Sprintf("%02d.jpg", n))); err != nil {
-				return err
-			}
-			if err := wait(func() bool { return u.count() == n+1 }); err != nil {
-				return err
-			}
-			late = append(late, u.begun[n].Sub(settled))
-			time.Sleep(200 * time.Millisecond) // until it is idle again
+		late, err := u.singly(singleDrops, filepath.Join(input, "..", "made.jpg"), input)
+		if err != nil {
+			return err
 		}
-		slices.Sort(late)
 		fmt.Fprintf(w, "from settled to upload begun, median / longest of %d\t%v / %v\n", singleDrops,
 			median(late).Round(time.Millisecond/10), late[len(late)-1].Round(time.Millisecond/10))
 		return nil
@@ -115,15 +124,13 @@ func waiting(binary, dir, config string, do func(input string, u *uploads) error
 		return err
 	}
 	defer box.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	u := &uploads{Handler: box.Handler()}
+	url, end, err := serve(u)
 	if err != nil {
 		return err
 	}
-	u := &uploads{Handler: box.Handler()}
-	server := &http.Server{Handler: u}
-	go server.Serve(listener)
-	defer server.Close()
-	s.URL = "http://" + listener.Addr().String()
+	defer end()
+	s.URL = url
 	if err := s.writeConfig("log: {level: warn}\n"+config, ""); err != nil {
 		return err
 	}

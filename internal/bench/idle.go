@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -159,20 +157,13 @@ func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.D
 		return err
 	}
 	defer box.Close()
-	uploads := make(chan time.Time, 100)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	u := &uploads{Handler: box.Handler()}
+	url, stop, err := serve(u)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/upload") {
-			uploads <- time.Now()
-		}
-		box.Handler().ServeHTTP(rw, r)
-	})}
-	go server.Serve(listener)
-	defer server.Close()
-	s.URL, s.Token = "http://"+listener.Addr().String(), box.RefreshToken()
+	defer stop()
+	s.URL, s.Token = url, box.RefreshToken()
 	if err := s.writeConfig("log: {level: info}", fmt.Sprintf("rescan: %v", rescanEvery)); err != nil {
 		return err
 	}
@@ -219,7 +210,6 @@ func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.D
 	if _, err := within(delivered, time.Minute); err != nil {
 		return fmt.Errorf("the first result: %w", err)
 	}
-	<-uploads
 	fmt.Fprintf(w, "%d rows: from the start to the first new file\t%v, a walk of its folders %v\n", rows, round(first.Sub(began)), round(walk))
 
 	for copies := []string(nil); len(copies) == 0; time.Sleep(time.Second) {
@@ -249,26 +239,11 @@ func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.D
 	fmt.Fprintf(w, "%d rows: CPU while idle for %v\t%.2f %% of a core\n", rows, watch, 100*(after-before).Seconds()/watch.Seconds())
 	fmt.Fprintf(w, "%d rows: memory of its own (RssAnon)\t%.1f MiB\n", rows, float64(own)/(1<<20))
 
-	var lags []time.Duration
-	for n := range 11 {
-		whole := filepath.Join(work, "drop.jpg")
-		if err := makePicture(whole, 1_000_000); err != nil {
-			return err
-		}
-		dropped := time.Now()
-		if err := os.Rename(whole, filepath.Join(fresh, fmt.Sprintf("drop %d.jpg", n))); err != nil {
-			return err
-		}
-		up, err := within(uploads, time.Minute)
-		if err != nil {
-			return fmt.Errorf("upload of a dropped file: %w", err)
-		}
-		lags = append(lags, up.Sub(dropped.Add(settle)))
-		if _, err := within(delivered, time.Minute); err != nil {
-			return fmt.Errorf("result of a dropped file: %w", err)
-		}
+	late, err := u.singly(singleDrops, filepath.Join(work, "made.jpg"), fresh)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(w, "%d rows: from settled to upload begun\tmedian %v, most %v\n", rows, round(median(lags)), round(slices.Max(lags)))
+	fmt.Fprintf(w, "%d rows: from settled to upload begun\tmedian %v, most %v\n", rows, round(median(late)), round(slices.Max(late)))
 	return nil
 }
 

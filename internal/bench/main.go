@@ -121,6 +121,17 @@ func build(dir string) (binary string, err error) {
 	return binary, nil
 }
 
+// serve has a handler answer on a free port of this machine until stop is called.
+func serve(h http.Handler) (url string, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: h}
+	go server.Serve(listener)
+	return "http://" + listener.Addr().String(), func() { server.Close() }, nil
+}
+
 func exeSuffix() string {
 	if runtime.GOOS == "windows" {
 		return ".exe"
@@ -156,14 +167,12 @@ func measure(dir, name string, n int, processing time.Duration, command func(set
 		return nil, err
 	}
 	defer box.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	url, stop, err := serve(box.Handler())
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: box.Handler()}
-	go server.Serve(listener)
-	defer server.Close()
-	s.URL, s.Token = "http://"+listener.Addr().String(), box.RefreshToken()
+	defer stop()
+	s.URL, s.Token = url, box.RefreshToken()
 	if err := s.write(); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -143,15 +144,9 @@ func (a *Agent) takeFrom(s *stage, f *folder, n int, start func(*folder, store.J
 		a.ledgerTrouble(err)
 		return false
 	}
-	for _, listed := range jobs {
-		s.hold(f, listed.ID)
-		// Next saw the ledger as it was a moment ago: the job may have been in hand then, and is done now.
-		job, err := a.Ledger.Get(listed.ID)
-		if err != nil || job.State != s.state {
-			s.putBack(listed.ID)
-			continue
-		}
+	for _, job := range jobs {
 		any = true
+		s.hold(f, job.ID)
 		for _, g := range gates {
 			g.took()
 		}
@@ -182,13 +177,22 @@ func (s *stage) busyFor(f *folder) (n int) {
 // next lists jobs that may be taken. Where only one may be, to see whether a trouble is over, one that has not failed itself comes
 // first: the trouble may be that of those that did.
 func (a *Agent) next(s *stage, f *folder, n int, now time.Time) ([]store.Job, error) {
+	// What is in hand before the look at the ledger may be done with during it, and the look shows it as it was.
+	inHand := s.allInHand()
+	skip := func(id string) bool { return inHand[id] != nil || s.holds(id, now) }
 	if n == 1 {
-		jobs, err := a.Ledger.Next(s.state, f.Name, 1, func(id string) bool { return s.holds(id, now) || s.failures(id) > 0 })
+		jobs, err := a.Ledger.Next(s.state, f.Name, 1, func(id string) bool { return skip(id) || s.failures(id) > 0 })
 		if err != nil || len(jobs) > 0 {
 			return jobs, err
 		}
 	}
-	return a.Ledger.Next(s.state, f.Name, n, func(id string) bool { return s.holds(id, now) })
+	return a.Ledger.Next(s.state, f.Name, n, skip)
+}
+
+func (s *stage) allInHand() map[string]*folder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.inHand)
 }
 
 func (s *stage) holds(id string, now time.Time) bool {

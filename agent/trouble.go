@@ -123,7 +123,7 @@ func (t *troubles) raise(code Code, folder, reason, mend string) {
 	if c.severity == Error {
 		level = slog.LevelError
 	}
-	t.log.Log(context.Background(), level, tr.Text, folderAttr(folder, "mend", tr.Mend)...)
+	t.log.Log(context.Background(), level, tr.Text, folderAttr(folder, "code", code, "mend", tr.Mend)...)
 }
 
 // clear says that it is over, if it was wrong.
@@ -133,7 +133,7 @@ func (t *troubles) clear(code Code, folder string) {
 	defer t.mu.Unlock()
 	if old, there := t.now[key]; there {
 		delete(t.now, key)
-		t.log.Info("over: "+catalogue[code].text, folderAttr(folder, "lasted", time.Since(old.Since).Round(time.Second))...)
+		t.log.Info("over: "+catalogue[code].text, folderAttr(folder, "code", code, "lasted", time.Since(old.Since).Round(time.Second))...)
 	}
 }
 

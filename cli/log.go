@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -40,4 +41,13 @@ func handler(format string, w io.Writer, o *slog.HandlerOptions) slog.Handler {
 		return slog.NewJSONHandler(w, o)
 	}
 	return slog.NewTextHandler(w, o)
+}
+
+// logGoroutines writes what each goroutine is at, as far as half a megabyte tells it.
+func logGoroutines(log *slog.Logger) {
+	stacks := make([]byte, 512<<10)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for _, s := range strings.Split(string(stacks), "\n\n") {
+		log.Error("goroutine", "stack", s)
+	}
 }

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,18 +35,32 @@ person.`,
   hotfolder --config studio.yaml run`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			run := func(ctx context.Context) error { return a.runAgent(ctx, once) }
 			if installer.Interactive() {
-				return run(c.Context())
+				return a.runAgent(c.Context(), once, nil)
 			}
-			return installer.Run(c.Context(), run)
+			events := installer.OpenEvents()
+			defer events.Close()
+			return installer.Run(c.Context(), func(ctx context.Context) error {
+				err := a.runAgent(ctx, once, events)
+				tellEnd(events, err)
+				return err
+			})
 		},
 	}
 	c.Flags().BoolVar(&once, "once", false, "handle what is there now, then end")
 	return c
 }
 
-func (a *app) runAgent(ctx context.Context, once bool) error {
+// tellEnd takes down how the service ended. Of an error that comes before there is a log nothing else is seen.
+func tellEnd(events *installer.Events, err error) {
+	if err == nil {
+		events.Tell(slog.LevelInfo, eventStopped, "hotfolder stopped")
+	} else {
+		events.Tell(slog.LevelError, eventFailed, strings.Join(explain(err), "\n"))
+	}
+}
+
+func (a *app) runAgent(ctx context.Context, once bool, events *installer.Events) error {
 	c, err := a.readyConfig()
 	if err != nil {
 		return err
@@ -55,7 +71,7 @@ func (a *app) runAgent(ctx context.Context, once bool) error {
 		}
 	}
 	if !installer.Interactive() && !once {
-		return a.runService(ctx, c)
+		return a.runService(ctx, c, events)
 	}
 	if a.drawable() {
 		return a.runLive(ctx, c, once)
@@ -124,10 +140,21 @@ func pageLine(c *config.Config, s agent.Status) string {
 }
 
 // runService runs under a service manager.
-func (a *app) runService(ctx context.Context, c *config.Config) error {
+func (a *app) runService(ctx context.Context, c *config.Config, events *installer.Events) error {
 	log, file := openLog(c, serviceLog(c, os.Getenv("LOGS_DIRECTORY")), a.err)
 	defer file.Close()
+	if events != nil {
+		log = slog.New(eventHandler{log.Handler(), events.Tell})
+	}
+	die := func(why error) {
+		events.Tell(slog.LevelError, eventHangs, "hotfolder hangs and ends, to be started again: "+why.Error())
+		log.Error("hotfolder hangs and ends, to be started again; what its goroutines do follows", "why", why)
+		logGoroutines(log)
+		file.Close()
+		os.Exit(exitFailed)
+	}
 	return start{config: c, log: log, beside: func(ctx context.Context, agent *agent.Agent) {
+		events.Tell(slog.LevelInfo, eventStarted, fmt.Sprintf("hotfolder %s started with %s", build().version, c.File))
 		err := installer.Alive(ctx, func() (string, error) {
 			if err := agent.Pulse(); err != nil {
 				log.Error("the service should be started again", "why", err)
@@ -135,7 +162,7 @@ func (a *app) runService(ctx context.Context, c *config.Config) error {
 			}
 			s, err := agent.Status(ctx)
 			return serviceLine(s), err
-		})
+		}, die)
 		if err != nil {
 			log.Error("systemd cannot be told how it goes", "err", err)
 		}

@@ -1,6 +1,6 @@
 // Package installer makes the agent a service of the operating system: Windows' service control manager, systemd or
 // launchd, through kardianos/service. Read this file (register, start, stop, remove), then run.go (being the service),
-// notify.go (telling systemd), query_*.go (how it is), unit.go (what systemd is told) and register_windows.go (what Windows is told).
+// notify.go (telling systemd), watchdog.go (where there is no systemd), events.go (Windows' event log), query_*.go (how it is), unit.go (what systemd is told) and register_windows.go (what Windows is told).
 package installer
 
 import (

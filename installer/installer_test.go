@@ -172,10 +172,6 @@ func TestAlive(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no systemd there")
 	}
-	t.Setenv("NOTIFY_SOCKET", "")
-	if err := Alive(t.Context(), func() (string, error) { panic("nobody listens") }); err != nil {
-		t.Errorf("without systemd: %v", err)
-	}
 	socket := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
@@ -196,7 +192,7 @@ func TestAlive(t *testing.T) {
 			}
 			cancel()
 			return "2 queued", nil
-		})
+		}, func(error) { panic("systemd has its own watchdog") })
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,10 @@ const tellEvery = 10 * time.Second
 
 // Alive tells systemd that the service is ready and, until ctx ends, what look says that it does. While look has an error to tell,
 // or does not return, the watchdog hears nothing and in the end has the service started again (WatchdogSec in the unit). Where no
-// systemd listens it does nothing. Its error is that systemd cannot be told.
-func Alive(ctx context.Context, look func() (status string, err error)) error {
+// systemd listens it is the watchdog itself, and calls die instead. Its error is that systemd cannot be told.
+func Alive(ctx context.Context, look func() (status string, err error), die func(why error)) error {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
+		guard(ctx, look, die)
 		return nil
 	}
 	t := time.NewTicker(min(tellEvery, watchdog()/4))

@@ -105,6 +105,30 @@ func TestUnmountedBeforeTake(t *testing.T) {
 	})
 }
 
+// The share goes away in the moment in which its lock is touched, and none is left on the bare mount point.
+func TestUnmountedBeforeClaim(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		share := onShare(s)
+		s.o.Owner = "/mine"
+		claims := 0
+		s.fault = func(op, _ string) error {
+			if op == "claim" {
+				if claims++; claims == 2 {
+					unmount(t, share, unix.MNT_DETACH)
+					must(t, os.Mkdir(s.root, 0o755))
+				}
+			}
+			return nil
+		}
+	}, func(s *studio) {
+		s.pass(time.Minute)
+		s.wantState(2, watcher.Offline)
+		if hasLock(s) {
+			t.Error("the lock is on the bare mount point")
+		}
+	})
+}
+
 // A share that is not there at the start is known from before.
 func TestUnmountedAtStart(t *testing.T) {
 	var share string

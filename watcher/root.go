@@ -24,6 +24,10 @@ func (w *owner) checkRoot() (c check) {
 	if c.err == nil && w.claim != nil {
 		c.err = w.checker.call("claim", w.Folder.root, w.claim.Hold)
 		c.unclaimed = !w.claim.held
+		if _, err := w.rootInfo(w.checker); err != nil { // it went away in between, and the lock may lie on the bare mount point
+			c.err = err
+			_ = w.checker.call("release", w.Folder.root, func() error { w.claim.Release(); return nil })
+		}
 	}
 	if c.err == nil {
 		c.err = w.checker.call("root", w.Folder.root, func() error { c.network = w.network(w.Folder.root); return nil })

@@ -58,14 +58,15 @@ func startDaemon(t *testing.T, line ...string) *daemon {
 
 func (d *daemon) start() {
 	d.Helper()
-	d.cmd = exec.Command(d.line[0], d.line[1:]...)
-	d.cmd.Env = append(os.Environ(), d.env...)
+	cmd := exec.Command(d.line[0], d.line[1:]...)
+	cmd.Env = append(os.Environ(), d.env...)
 	out := writerOnly{&d.said} // so that Wait waits for the program alone, not for what it started
-	d.cmd.Stdout, d.cmd.Stderr = out, out
-	d.cmd.WaitDelay = time.Second
-	if err := d.cmd.Start(); err != nil {
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
 		d.Fatal(err)
 	}
+	d.cmd = cmd
 }
 
 type writerOnly struct{ io.Writer }

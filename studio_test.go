@@ -200,10 +200,32 @@ func (s *studio) start() *exec.Cmd {
 	cmd := s.command("run")
 	cmd.Env = append(os.Environ(), "AUTORETOUCH_REFRESH_TOKEN="+s.token)
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		s.Fatal(err)
-	}
+	startProcess(s.T, cmd)
 	return cmd
+}
+
+// startProcess starts a program that the test waits for, unless it ends too early: then it is killed.
+func startProcess(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if cmd.ProcessState != nil {
+			return
+		}
+		_ = cmd.Process.Kill()
+		ended := make(chan struct{})
+		go func() {
+			_ = cmd.Wait()
+			close(ended)
+		}()
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second): // a share hangs; it is let go of when that ends
+			t.Errorf("process %d does not end", cmd.Process.Pid)
+		}
+	})
 }
 
 func (s *studio) logFile() string { return filepath.Join(s.dir, "agent.log") }

@@ -58,9 +58,7 @@ func TestNewUser(t *testing.T) {
 
 	u.want(0, "Everything is in place. Next: hotfolder --config studio.yaml run", "check")
 	agent := u.command("run")
-	if err := agent.Start(); err != nil {
-		t.Fatal(err)
-	}
+	startProcess(t, agent)
 	u.await("the agent", func() bool { _, out := u.run("check"); return strings.Contains(out, "the agent runs") })
 	picture, err := os.ReadFile("testdata/photos/coffee.jpg")
 	if err == nil {

@@ -25,6 +25,7 @@ func TestNice(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // if the test ends too early
 	w.await("the agent to answer", func() bool {
 		client, err := control.Dial(t.Context(), w.path("data"))
 		if err == nil {

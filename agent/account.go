@@ -123,7 +123,7 @@ func (a *Agent) resume(ctx context.Context, balance int) {
 				ring(a.polls) // its status may have changed by other hands
 				return
 			}
-			if _, err := a.step(jobs[0].ID, store.Processing, "there are credits again", nil); err != nil {
+			if _, err := a.step(jobs[0], store.Processing, "there are credits again", nil); err != nil {
 				a.ledgerTrouble(err)
 				return
 			}

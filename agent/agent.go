@@ -235,7 +235,7 @@ func (a *Agent) waitOrLeave(work context.Context, all *sync.WaitGroup) {
 // rows is what the agent writes into the ledger; tests make it fail.
 type rows interface {
 	Add(store.Job, store.Seen) (_ store.Job, added bool, err error)
-	Step(id string, to store.State, detail string, change func(*store.Job)) (store.Job, error)
+	Step(known store.Job, to store.State, detail string, change func(*store.Job)) (store.Job, error)
 	Note(id string, change func(*store.Job)) (store.Job, error)
 	Unsee(folder, path string) error
 	Batch(folder, group string, idle time.Duration) (store.Batch, error)
@@ -246,8 +246,8 @@ type rows interface {
 }
 
 // step moves a job on in the ledger and wakes whoever owes it the next thing.
-func (a *Agent) step(id string, to store.State, detail string, change func(*store.Job)) (store.Job, error) {
-	job, err := a.rows.Step(id, to, detail, change)
+func (a *Agent) step(known store.Job, to store.State, detail string, change func(*store.Job)) (store.Job, error) {
+	job, err := a.rows.Step(known, to, detail, change)
 	if err != nil {
 		return job, asLedger(err)
 	}
@@ -299,7 +299,7 @@ func ring(bell chan<- struct{}) {
 
 // fail gives a job up, with the reason for people.
 func (a *Agent) fail(f *folder, job store.Job, why string) {
-	job, err := a.step(job.ID, store.Failed, why, func(j *store.Job) { j.Error = why })
+	job, err := a.step(job, store.Failed, why, func(j *store.Job) { j.Error = why })
 	if err != nil {
 		a.ledgerTrouble(err)
 		return

@@ -213,10 +213,11 @@ func (a *Agent) processAnew(job store.Job) error {
 		}
 	}
 	const why = "AutoRetouch no longer has the result of the same picture"
-	if _, err := a.step(job.ID, store.Failed, why, func(j *store.Job) { j.Error = why }); err != nil {
+	job, err := a.step(job, store.Failed, why, func(j *store.Job) { j.Error = why })
+	if err != nil {
 		return err
 	}
-	_, err := a.step(job.ID, store.Queued, "processed anew", func(j *store.Job) {
+	_, err = a.step(job, store.Queued, "processed anew", func(j *store.Job) {
 		j.Execution, j.Result, j.Output, j.Error = "", store.Result{}, "", ""
 	})
 	return cmp.Or(err, errGivenUp)
@@ -234,7 +235,7 @@ func (a *Agent) delivered(ctx context.Context, f *folder, job store.Job, detail,
 		left = "the original stays in the input folder: " + reason(err)
 		a.troubles.raise(OriginalStuck, f.Name, reason(err), "")
 	}
-	job, err := a.step(job.ID, store.Delivered, detail, func(j *store.Job) { j.Error, j.Output = left, output })
+	job, err := a.step(job, store.Delivered, detail, func(j *store.Job) { j.Error, j.Output = left, output })
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -169,7 +170,10 @@ func (b Books) Retry(ctx context.Context, r RetryRequest) (done Retried, err err
 		if err != nil {
 			return done, err
 		}
-		if err := retry(b.Ledger, job); err != nil {
+		switch err := retry(b.Ledger, job); {
+		case errors.Is(err, store.ErrStep): // it has failed no longer: somebody else was faster
+			continue
+		case err != nil:
 			return done, err
 		}
 		done.Jobs++
@@ -196,6 +200,6 @@ func retry(ledger rows, job store.Job) error {
 			return err
 		}
 	}
-	_, err := ledger.Step(job.ID, to, "retry", func(j *store.Job) { j.Error, j.Retries = "", asked })
+	_, err := ledger.Step(job, to, "retry", func(j *store.Job) { j.Error, j.Retries = "", asked })
 	return err
 }

@@ -255,10 +255,10 @@ func (a *Agent) adopt(ctx context.Context, f *folder, job store.Job, execution, 
 	if isDone(e) {
 		return true, a.adoptResult(ctx, f, job, e, how, take)
 	}
-	if _, err := a.step(job.ID, store.Submitting, how, nil); err != nil {
+	if job, err = a.step(job, store.Submitting, how, nil); err != nil {
 		return true, err
 	}
-	_, err = a.step(job.ID, store.Processing, how, take)
+	_, err = a.step(job, store.Processing, how, take)
 	return true, err
 }
 
@@ -269,7 +269,7 @@ func (a *Agent) adoptResult(ctx context.Context, f *folder, job store.Job, e aut
 		if err != nil {
 			return &outputError{err}
 		}
-		_, err = a.step(job.ID, store.Downloading, how, func(j *store.Job) {
+		_, err = a.step(job, store.Downloading, how, func(j *store.Job) {
 			take(j)
 			j.Output = name
 		})

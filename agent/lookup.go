@@ -99,7 +99,7 @@ func (a *Agent) lookAll(ctx context.Context, lost map[*folder][]missing) {
 			if e, ok := found[m.job.ID]; ok {
 				err = a.created(f, m.job, e.ID, a.account.price(f.Workflow), "execution found by its label")
 			} else if listErr == nil && sure(m) {
-				_, err = a.step(m.job.ID, store.Uploaded, "no execution carries its label: it is created again", nil)
+				_, err = a.step(m.job, store.Uploaded, "no execution carries its label: it is created again", nil)
 			}
 			if err != nil {
 				a.ledgerTrouble(err)

@@ -21,12 +21,13 @@ func TestEachCreateIsLookedForItsFullTime(t *testing.T) {
 		defer l.Close()
 		f := &folder{Folder: config.Folder{Name: "f"}}
 		a := &Agent{Books: Books{Ledger: l}, folders: []*folder{f}, stages: []*stage{newStage(nil, &stage{state: store.Uploaded})}}
-		if _, _, err := l.Add(store.Job{ID: "j", Folder: "f", Path: "a.jpg", State: store.Queued}, store.Seen{}); err != nil {
+		job, _, err := l.Add(store.Job{ID: "j", Folder: "f", Path: "a.jpg", State: store.Queued}, store.Seen{})
+		if err != nil {
 			t.Fatal(err)
 		}
 		known := map[string]missing{}
 		step := func(to store.State) {
-			if _, err := l.Step("j", to, "", nil); err != nil {
+			if job, err = l.Step(job, to, "", nil); err != nil {
 				t.Fatal(err)
 			}
 		}

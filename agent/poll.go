@@ -260,14 +260,14 @@ func (p *poller) apply(ctx context.Context, r running, e autoretouch.Execution) 
 		return false
 	}
 	r.f.log.Info(string(to), "file", r.job.Path, "job", r.job.ID)
-	return p.did(p.step(r.job.ID, to, detail, nil))
+	return p.did(p.step(r.job, to, detail, nil))
 }
 
 func (p *poller) completed(r running, e autoretouch.Execution) bool {
 	if e.ResultPath == "" || e.ResultHash == "" {
 		return false // says it is done but not where: the next round may
 	}
-	return p.did(p.step(r.job.ID, store.Downloading, "", func(j *store.Job) {
+	return p.did(p.step(r.job, store.Downloading, "", func(j *store.Job) {
 		j.Result = resultOf(e)
 		j.Version = e.WorkflowVersion
 		if e.ChargedCredits > 0 && e.Labels[labelJob] == j.ID { // another's was charged elsewhere

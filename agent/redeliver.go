@@ -48,7 +48,7 @@ func (b Books) Redeliver(ctx context.Context, r RedeliverRequest) (done Redelive
 		if err != nil {
 			return again.done, err
 		}
-		if err := again.chosen(ctx, job, r.Missing); err != nil {
+		if err := again.chosen(ctx, job, r.Missing); err != nil && !errors.Is(err, store.ErrStep) { // somebody else was faster
 			return again.done, err
 		}
 	}
@@ -102,7 +102,7 @@ func (r *redelivery) again(job store.Job, why string, retries int) error {
 		r.done.Lost++
 		return nil
 	}
-	_, err := r.Ledger.Step(job.ID, store.Downloading, why, func(j *store.Job) { j.Error, j.Retries = "", retries })
+	_, err := r.Ledger.Step(job, store.Downloading, why, func(j *store.Job) { j.Error, j.Retries = "", retries })
 	if err == nil {
 		r.done.Jobs++
 	}

@@ -41,11 +41,11 @@ func (r watchedRows) Add(job store.Job, seen store.Seen) (store.Job, bool, error
 	return r.Rows.Add(job, seen)
 }
 
-func (r watchedRows) Step(id string, to store.State, detail string, change func(*store.Job)) (store.Job, error) {
+func (r watchedRows) Step(known store.Job, to store.State, detail string, change func(*store.Job)) (store.Job, error) {
 	if err := r.before("ledger: step to", string(to)); err != nil {
 		return store.Job{}, err
 	}
-	return r.Rows.Step(id, to, detail, change)
+	return r.Rows.Step(known, to, detail, change)
 }
 
 func (r watchedRows) Note(id string, change func(*store.Job)) (store.Job, error) {

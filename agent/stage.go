@@ -303,8 +303,8 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 		f.output.failed(0)
 		a.troubles.raise(OutputUnwritable, f.Name, reason(err), "")
 	case autoretouch.ClassOf(err) == autoretouch.Input:
-		s.done(job.ID)
 		a.fail(f, job, apiReason(err))
+		s.done(job.ID)
 	case autoretouch.ClassOf(err) == autoretouch.Transient:
 		longest := maxJobBackoff
 		damaged, isDamaged := errors.AsType[*damagedError](err)

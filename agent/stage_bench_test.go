@@ -147,7 +147,7 @@ func (l *line) finish(int) error {
 			return err
 		}
 		if e.Status == autoretouch.Completed {
-			l.job, err = l.step(l.job.ID, store.Downloading, "", func(j *store.Job) {
+			l.job, err = l.step(l.job, store.Downloading, "", func(j *store.Job) {
 				j.Result = store.Result{Path: e.ResultPath, SHA256: e.ResultHash, ContentType: e.ResultContentType, Name: e.ResultName}
 			})
 			return err

@@ -121,7 +121,7 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.step(job.ID, store.Submitting, "", func(j *store.Job) { j.Batch = labels[labelBatch] }); err != nil {
+	if job, err = a.step(job, store.Submitting, "", func(j *store.Job) { j.Batch = labels[labelBatch] }); err != nil {
 		return err
 	}
 	id, err := a.api.Create(ctx, autoretouch.NewExecution{
@@ -178,7 +178,7 @@ func OrderName(f config.Folder, job store.Job) string {
 
 // created writes down the execution that carries the job's label.
 func (a *Agent) created(f *folder, job store.Job, execution string, price int, how string) error {
-	_, err := a.step(job.ID, store.Processing, how, func(j *store.Job) {
+	_, err := a.step(job, store.Processing, how, func(j *store.Job) {
 		j.Execution, j.Workflow, j.Credits = execution, f.Workflow, price
 		j.Attempts, j.Retries, j.Error = 1, 0, ""
 	})
@@ -198,7 +198,7 @@ func (a *Agent) notCreated(f *folder, job store.Job, err error) error {
 	if errors.Is(err, autoretouch.ErrNoImage) {
 		back, why = store.Queued, "the API no longer holds the picture"
 	}
-	if _, stepErr := a.step(job.ID, back, why, nil); stepErr != nil {
+	if _, stepErr := a.step(job, back, why, nil); stepErr != nil {
 		return stepErr
 	}
 	if back == store.Queued {
@@ -233,7 +233,7 @@ func (a *Agent) reuse(f *folder, job store.Job, flow price) (done bool, err erro
 	case err != nil:
 		return false, asLedger(err)
 	case found:
-		_, err = a.step(job.ID, store.Downloading, "the same picture as "+twin.Path+", which is paid for", func(j *store.Job) {
+		_, err = a.step(job, store.Downloading, "the same picture as "+twin.Path+", which is paid for", func(j *store.Job) {
 			j.Execution, j.Workflow, j.Version, j.Result = twin.Execution, twin.Workflow, twin.Version, twin.Result
 		})
 		if err == nil {

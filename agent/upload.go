@@ -49,7 +49,7 @@ func (a *Agent) upload(ctx context.Context, f *folder, job store.Job) error {
 	if there {
 		detail = "the API had it already"
 	}
-	_, err = a.step(job.ID, store.Uploaded, detail, nil)
+	_, err = a.step(job, store.Uploaded, detail, nil)
 	return err
 }
 
@@ -147,7 +147,7 @@ func (a *Agent) inputGone(f *folder, job store.Job, cause error) error {
 	if err := a.rows.Unsee(job.Folder, job.Path); err != nil {
 		return asLedger(err)
 	}
-	_, err := a.step(job.ID, store.Gone, "the file is not there any more", nil)
+	_, err := a.step(job, store.Gone, "the file is not there any more", nil)
 	return err
 }
 
@@ -156,7 +156,7 @@ func (a *Agent) inputChanged(f *folder, job store.Job) error {
 	if err := a.rows.Unsee(job.Folder, job.Path); err != nil {
 		return asLedger(err)
 	}
-	if _, err := a.step(job.ID, store.Gone, "the file changed while it was uploaded", nil); err != nil {
+	if _, err := a.step(job, store.Gone, "the file changed while it was uploaded", nil); err != nil {
 		return err
 	}
 	f.watch.Look()

@@ -78,7 +78,8 @@ func BenchmarkStep(b *testing.B) {
 			for w := range workers {
 				wg.Go(func() {
 					id := fmt.Sprint("job", w)
-					if _, _, err := l.Add(Job{ID: id, Folder: "f", Path: id, State: Queued}, Seen{}); err != nil {
+					job, _, err := l.Add(Job{ID: id, Folder: "f", Path: id, State: Queued}, Seen{})
+					if err != nil {
 						b.Error(err)
 					}
 					to := []State{Uploaded, Queued}
@@ -86,7 +87,7 @@ func BenchmarkStep(b *testing.B) {
 						if _, ok := <-work; !ok {
 							return
 						}
-						if _, err := l.Step(id, to[i%2], "", nil); err != nil {
+						if job, err = l.Step(job, to[i%2], "", nil); err != nil {
 							b.Error(err)
 						}
 					}

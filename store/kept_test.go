@@ -51,7 +51,7 @@ func TestKeptLedgers(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			for job := range l.Jobs(store.Filter{State: store.Processing}) {
-				if _, err := l.Step(job.ID, store.Downloading, "", nil); err != nil {
+				if _, err := l.Step(job, store.Downloading, "", nil); err != nil {
 					t.Error(err)
 				}
 			}

@@ -164,10 +164,14 @@ func (l *Ledger) Unsee(folder, path string) error {
 	})
 }
 
-// Step moves a job to another state; detail goes into its history, change (may be nil) may set its other fields. A step that is
-// not in the table is refused with ErrStep, an output name that another job owns with ErrTaken: then nothing is written.
-func (l *Ledger) Step(id string, to State, detail string, change func(*Job)) (Job, error) {
-	return l.change(id, func(tx *bbolt.Tx, job *Job) error {
+// Step moves a job from the state that the caller knows it in to another; detail goes into its history, change (may be nil) may set
+// its other fields. When somebody else has moved it meanwhile, and when the step is not in the table, that is refused with ErrStep,
+// an output name that another job owns with ErrTaken: then nothing is written.
+func (l *Ledger) Step(known Job, to State, detail string, change func(*Job)) (Job, error) {
+	return l.change(known.ID, func(tx *bbolt.Tx, job *Job) error {
+		if job.State != known.State {
+			return fmt.Errorf("job %s: %w: it is %s, no longer %s", job.ID, ErrStep, job.State, known.State)
+		}
 		return step(tx, job, Event{State: to, Time: time.Now(), Detail: detail}, change)
 	})
 }

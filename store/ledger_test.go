@@ -42,10 +42,12 @@ func add(t *testing.T, l *store.Ledger, job store.Job) store.Job {
 
 func walk(t *testing.T, l *store.Ledger, id string, states ...store.State) store.Job {
 	t.Helper()
-	var job store.Job
+	job, err := l.Get(id)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range states {
-		var err error
-		if job, err = l.Step(id, s, "", nil); err != nil {
+		if job, err = l.Step(job, s, "", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,8 +88,8 @@ func TestAJobKeepsEverythingAcrossAReopen(t *testing.T) {
 	}
 	job := newJob("a/Ünï\xff\n.jpg", sha) // neither UTF-8 nor printable
 	job = add(t, l, job)
-	walk(t, l, job.ID, store.Uploaded, store.Submitting)
-	want, err := l.Step(job.ID, store.Processing, "execution created", func(j *store.Job) {
+	job = walk(t, l, job.ID, store.Uploaded, store.Submitting)
+	want, err := l.Step(job, store.Processing, "execution created", func(j *store.Job) {
 		j.Execution, j.Workflow, j.Version, j.Credits, j.Attempts, j.Batch = "e-1", "w-1", "v1", 10, 1, "b-1"
 		j.Output = "a/out.png"
 		j.Result = store.Result{Path: "/image/x/y z.png", SHA256: sha, ContentType: "image/png", Name: "y z.png"}
@@ -159,11 +161,24 @@ func TestAPaidJobNeverGetsBackToCreate(t *testing.T) {
 func TestAStepOutsideTheTableWritesNothing(t *testing.T) {
 	l := open(t)
 	job := add(t, l, newJob("a.jpg", sha))
-	if _, err := l.Step(job.ID, store.Delivered, "", func(j *store.Job) { j.Output = "x" }); !errors.Is(err, store.ErrStep) {
+	if _, err := l.Step(job, store.Delivered, "", func(j *store.Job) { j.Output = "x" }); !errors.Is(err, store.ErrStep) {
 		t.Fatalf("got %v, want ErrStep", err)
 	}
 	got, _ := l.Get(job.ID)
 	if got.State != store.Queued || got.Output != "" || len(got.History) != 1 {
+		t.Errorf("the refused step left %+v", got)
+	}
+}
+
+// Nor does one from a state in which the job is no longer, though the table has a step from where it is, too.
+func TestAStepFromAnOldStateWritesNothing(t *testing.T) {
+	l := open(t)
+	old := add(t, l, newJob("a.jpg", sha))
+	walk(t, l, old.ID, store.Uploaded, store.Submitting)
+	if _, err := l.Step(old, store.Failed, "", nil); !errors.Is(err, store.ErrStep) {
+		t.Fatalf("got %v, want ErrStep", err)
+	}
+	if got, _ := l.Get(old.ID); got.State != store.Submitting || len(got.History) != 3 {
 		t.Errorf("the refused step left %+v", got)
 	}
 }
@@ -313,9 +328,9 @@ func TestAnOutputNameHasOneOwner(t *testing.T) {
 func TestCreditsAreCountedOnTheDayOfSubmission(t *testing.T) {
 	l := open(t)
 	job := add(t, l, newJob("a.jpg", sha))
-	walk(t, l, job.ID, store.Uploaded, store.Submitting)
-	l.Step(job.ID, store.Processing, "", func(j *store.Job) { j.Credits = 10 })
-	l.Step(job.ID, store.Downloading, "", func(j *store.Job) { j.Credits = 12 })
+	job = walk(t, l, job.ID, store.Uploaded, store.Submitting)
+	job, _ = l.Step(job, store.Processing, "", func(j *store.Job) { j.Credits = 10 })
+	l.Step(job, store.Downloading, "", func(j *store.Job) { j.Credits = 12 })
 	if got, err := l.Credits(time.Now()); got != 12 || err != nil {
 		t.Errorf("%d credits today, %v; want 12", got, err)
 	}

@@ -25,7 +25,8 @@ func realistic(i int) store.Job {
 
 // deliver takes a job through its whole life, as the agent's stages do.
 func deliver(l *store.Ledger, job store.Job) error {
-	if _, _, err := l.Add(job, store.Seen{Size: job.Size, ModTime: time.Now()}); err != nil {
+	job, _, err := l.Add(job, store.Seen{Size: job.Size, ModTime: time.Now()})
+	if err != nil {
 		return err
 	}
 	result := fmt.Sprintf("%056x%08x", job.Size, uint32(job.Size)*2654435761)
@@ -46,7 +47,7 @@ func deliver(l *store.Ledger, job store.Job) error {
 		}},
 		{store.Delivered, "", func(j *store.Job) { j.Output = j.Path[:len(j.Path)-3] + "png" }},
 	} {
-		if _, err := l.Step(job.ID, s.to, s.detail, s.change); err != nil {
+		if job, err = l.Step(job, s.to, s.detail, s.change); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,11 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,31 +16,9 @@ import (
 // on meanwhile, and all is delivered when it is over.
 func TestRealDiskFaults(t *testing.T) {
 	forReal(t)
-	faultfs := filepath.Join(t.TempDir(), "faultfs")
-	build := exec.Command("go", "build", "-C", "testdata/faultfs", "-o", faultfs, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	sick, faults := sickFolder(t)
 	dir := t.TempDir()
-	sick := &hotFolder{name: "sick", at: filepath.Join(dir, "mount"), behind: filepath.Join(dir, "behind")}
-	control := filepath.Join(dir, "control")
-	faults := func(text string) {
-		write(t, control+".new", text, 0o600)
-		if err := os.Rename(control+".new", control); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, dir := range []string{sick.at, sick.behind} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	healthy := &hotFolder{name: "healthy", at: filepath.Join(dir, "healthy"), behind: filepath.Join(dir, "healthy")}
-	t.Cleanup(func() { _ = unix.Unmount(sick.at, unix.MNT_DETACH) })
-	startDaemon(t, faultfs, sick.behind, sick.at, control)
-	until(t, "it is mounted", 20*time.Second, func() bool { return isMounted(sick.at) })
-
+	healthy := &hotFolder{name: "healthy", at: dir, behind: dir}
 	s := newStudio(t, plan{folders: []*hotFolder{sick, healthy}})
 	agent := s.start()
 	s.drop(sick, 5)
@@ -69,4 +49,102 @@ func TestRealDiskFaults(t *testing.T) {
 	}
 	s.stop(agent)
 	s.wantPromises()
+}
+
+// TestRealHangAtTheStart: a file system answers no call when a command is started. check, run and redeliver say so and do what else there is
+// to do, and the agent takes the folder up when it answers.
+func TestRealHangAtTheStart(t *testing.T) {
+	forReal(t)
+	sick, faults := sickFolder(t)
+	dir := t.TempDir()
+	healthy := &hotFolder{name: "healthy", at: dir, behind: dir}
+	s := newStudio(t, plan{folders: []*hotFolder{sick, healthy}})
+	agent := s.start()
+	s.drop(sick, 5)
+	s.drop(healthy, 5)
+	s.waitForResults()
+	s.stop(agent)
+
+	faults("read write sync hang 1")
+	var begun []*exec.Cmd // Linux lets them end when the file system answers
+	says := func(text string, args ...string) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "said")
+		out, err := os.Create(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.Close()
+		c := s.command(args...)
+		c.Stdout, c.Stderr = out, out
+		startProcess(t, c)
+		begun = append(begun, c)
+		began := time.Now()
+		until(t, args[0]+" says: "+text, time.Minute, func() bool {
+			said, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(said), text)
+		})
+		t.Logf("%v: after %.1f s", args, time.Since(began).Seconds())
+	}
+	says("sick: input "+filepath.Join(sick.at, "in")+" does not answer", "check")
+	says("healthy: output "+filepath.Join(healthy.at, "out")+": wrote, renamed and deleted a file", "check")
+	says("to watch, of at most", "check") // the last thing it looks at
+	says("the output folder of sick: its file system does not answer", "redeliver", "--folder", "sick")
+
+	config, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := s.config
+	s.config = filepath.Join(s.dir, "far.yaml")
+	write(t, s.config, strings.Replace(string(config), "data_dir: data", fmt.Sprintf("data_dir: %q", filepath.Join(sick.at, "data")), 1), 0o600)
+	says("data_dir "+filepath.Join(sick.at, "data")+" does not answer", "run")
+	s.config = local
+
+	agent = s.start()
+	s.drop(sick, 5)
+	s.drop(healthy, 5)
+	s.waitForResults(healthy)
+	if want := "a folder does not answer, it is taken up when it does\" path=" + filepath.Join(sick.at, "in"); !strings.Contains(s.log(), want) {
+		t.Errorf("the log lacks %s", want)
+	}
+	until(t, "status says so", time.Minute, func() bool { return s.says("the folder does not answer") })
+	says("the output folder of sick: its file system does not answer", "redeliver", "--folder", "sick")
+	says("0 results to be downloaded again, 10 in place already", "redeliver", "--folder", "healthy")
+	faults("")
+	s.waitForResults()
+	for _, c := range begun {
+		_ = c.Wait() // says that something was wrong
+	}
+	s.stop(agent)
+	s.wantPromises()
+}
+
+// sickFolder is a hot folder on a file system of its own with the faults that are told it, and none at first.
+func sickFolder(t *testing.T) (_ *hotFolder, faults func(text string)) {
+	t.Helper()
+	faultfs := filepath.Join(t.TempDir(), "faultfs")
+	build := exec.Command("go", "build", "-C", "testdata/faultfs", "-o", faultfs, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	dir := t.TempDir()
+	sick := &hotFolder{name: "sick", at: filepath.Join(dir, "mount"), behind: filepath.Join(dir, "behind")}
+	control := filepath.Join(dir, "control")
+	faults = func(text string) {
+		write(t, control+".new", text, 0o600)
+		if err := os.Rename(control+".new", control); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{sick.at, sick.behind} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _ = unix.Unmount(sick.at, unix.MNT_DETACH) })
+	startDaemon(t, faultfs, sick.behind, sick.at, control)
+	until(t, "it is mounted", 20*time.Second, func() bool { return isMounted(sick.at) })
+	return sick, faults
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -385,6 +386,10 @@ func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name s
 
 // sumOf is the hex SHA-256 of a file; "" for what is there but is no file.
 func sumOf(ctx context.Context, file string) (string, error) {
+	return sumBy(file, func(r io.ReadSeeker) (string, error) { return sha(ctx, r) })
+}
+
+func sumBy(file string, sum func(io.ReadSeeker) (string, error)) (string, error) {
 	info, err := os.Lstat(file)
 	if err != nil || !info.Mode().IsRegular() {
 		return "", err
@@ -394,5 +399,5 @@ func sumOf(ctx context.Context, file string) (string, error) {
 		return "", err
 	}
 	defer r.Close()
-	return sha(ctx, r)
+	return sum(r)
 }

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -221,8 +220,6 @@ func (a *Agent) spaceRisk(folder, what, dir string, need int64) []risk {
 // probeTime is how long a file system may take to answer.
 const probeTime = 15 * time.Second
 
-var errNoAnswer = errors.New("its file system does not answer")
-
 // probe makes calls to a file system that may hang for ever. A call that does is left behind, and no other is made until it is
 // answered; so there is one at most.
 type probe struct{ slot chan struct{} }
@@ -235,17 +232,10 @@ func (p probe) within(d time.Duration, do func() error) error {
 	select {
 	case p.slot <- struct{}{}:
 	case <-t.C:
-		return errNoAnswer
+		return watcher.ErrNoAnswer
 	}
-	answer := make(chan error, 1)
-	go func() {
+	return watcher.Within(d, func(func()) error {
 		defer func() { <-p.slot }()
-		answer <- do()
-	}()
-	select {
-	case err := <-answer:
-		return err
-	case <-t.C:
-		return errNoAnswer
-	}
+		return do()
+	})
 }

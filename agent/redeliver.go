@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -117,7 +118,8 @@ func (r *redelivery) isThere(ctx context.Context, job store.Job, read bool) (boo
 	}
 	why, looked := r.outputs[f.Name]
 	if !looked {
-		why = watcher.NewRoot(f.Output, openMounts(mountsFile(r.Config.DataDir), slog.New(slog.DiscardHandler)).of(f.Output)).Check()
+		root := watcher.NewRoot(f.Output, openMounts(mountsFile(r.Config.DataDir), slog.New(slog.DiscardHandler)).of(f.Output))
+		why = watcher.Within(probeTime, func(func()) error { return root.Check() })
 		r.outputs[f.Name] = why
 	}
 	if why != nil {
@@ -127,18 +129,35 @@ func (r *redelivery) isThere(ctx context.Context, job store.Job, read bool) (boo
 		return false, nil
 	}
 	file := f.outputPath(job.Output)
-	if !read {
-		_, err := os.Lstat(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, nil
+	there := false
+	err := watcher.Within(probeTime, func(alive func()) error {
+		if !read {
+			_, err := os.Lstat(file)
+			there = true
+			return err
 		}
-		return true, err
-	}
-	sum, err := sumOf(ctx, file)
-	if errors.Is(err, fs.ErrNotExist) {
+		sum, err := sumBy(file, func(r io.ReadSeeker) (string, error) { return sha(ctx, living{r, alive}) })
+		there = sum == job.Result.SHA256
+		return err
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("the output folder of %s: %w", f.Name, err)
 	}
-	return err == nil && sum == job.Result.SHA256, err
+	return there, nil
+}
+
+// living is a file that is read with signs of life.
+type living struct {
+	io.ReadSeeker
+	alive func()
+}
+
+func (l living) Read(p []byte) (int, error) {
+	l.alive()
+	return l.ReadSeeker.Read(p)
 }
 
 func (r *redelivery) folder(name string) *folder {

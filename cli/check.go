@@ -25,7 +25,8 @@ spent. It ends with code 0 if there are at most warnings.`,
 		Example: "  hotfolder check\n  hotfolder check --json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			k := &checker{printer: a.printer(asJSON), command: a.command}
+			printer := a.printer(asJSON)
+			k := &checker{print: printer.finding, command: a.command}
 			cfg, err := a.config()
 			if err != nil {
 				k.configError(err)
@@ -36,7 +37,7 @@ spent. It ends with code 0 if there are at most warnings.`,
 			if err := c.Context().Err(); err != nil {
 				return err
 			}
-			err = errors.Join(k.err, k.printer.end(), k.verdict())
+			err = errors.Join(k.err, printer.end(), k.verdict())
 			if err == nil && !asJSON {
 				_, err = fmt.Fprintln(a.out, k.conclusion())
 			}
@@ -63,8 +64,10 @@ type finding struct {
 
 // checker looks at one thing after the other and tells at once what it found.
 type checker struct {
-	printer printer
+	print   func(finding) error
 	command func(string) string // see app.command
+	alive   func()              // of a look at a folder: to be called now and then where it may take long; see at
+	silent  []string            // the folders that do not answer
 
 	err      error // of printing, the first
 	codes    []int // of the errors found
@@ -90,7 +93,7 @@ func (k *checker) fail(code int, mend, format string, args ...any) {
 func (k *checker) skip(what, first string) { k.warn(first, "not checked: %s", what) }
 
 func (k *checker) tell(f finding) {
-	if err := k.printer.finding(f); k.err == nil {
+	if err := k.print(f); k.err == nil {
 		k.err = err
 	}
 }
@@ -119,13 +122,14 @@ func (k *checker) conclusion() string {
 
 func (k *checker) all(ctx context.Context, c *config.Config) {
 	k.ok("configuration %s", c.File)
+	k.silent = c.Silent()
 	for _, err := range []error{c.RequireFolders(), c.RequireOrganization()} {
 		if err != nil {
 			k.configError(err)
 		}
 	}
 	k.running = k.agent(ctx, c)
-	if k.dataDir(c) {
+	if k.at("data_dir", c.DataDir, func(k *checker) bool { return k.dataDir(c) }) {
 		k.ledger(ctx, c)
 	} else {
 		k.skip("ledger", "mend data_dir first")

@@ -7,8 +7,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hotfolder/sandbox"
@@ -180,4 +182,41 @@ func TestCheckAsksTheAgent(t *testing.T) {
 		return strings.Contains(w.run("check").stdout, "error   the agent says: AutoRetouch does not accept the login\n        mend: run 'hotfolder login'")
 	})
 	stop()
+}
+
+// A folder whose file system hangs is told, once its time is up, and not looked at again; nothing of the look is told later.
+func TestCheckLeavesAFolderThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var found []finding
+		k := &checker{print: func(f finding) error { found = append(found, f); return nil }}
+		hang := make(chan struct{})
+		for range 2 {
+			if k.at("packshots: input", "/share", func(k *checker) bool { <-hang; k.ok("late"); return true }) {
+				t.Error("all is well")
+			}
+		}
+		began := time.Now()
+		if !k.at("packshots: output", "/slow", func(k *checker) bool {
+			for range 100 {
+				time.Sleep(time.Second)
+				k.alive()
+			}
+			k.warn("make room", "only little free")
+			return true
+		}) {
+			t.Error("slow is taken for silent")
+		}
+		if took := time.Since(began); took != 100*time.Second {
+			t.Errorf("took %v", took)
+		}
+		close(hang)
+		synctest.Wait()
+		away := finding{levelError, "packshots: input /share does not answer", toMendSilence}
+		if want := []finding{away, away, {levelWarning, "only little free", "make room"}}; !slices.Equal(found, want) {
+			t.Errorf("found %q", found)
+		}
+		if len(k.codes) != 2 || k.warnings != 1 {
+			t.Errorf("codes %v, %d warnings", k.codes, k.warnings)
+		}
+	})
 }

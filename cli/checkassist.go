@@ -8,7 +8,7 @@ import (
 // assist looks at what the daily report, the mails and the page need.
 func (k *checker) assist(c *config.Config) {
 	if to := c.Report.To; to != "" && !c.Report.ToMail() {
-		k.thereAndWritable("report.to", to)
+		k.at("report.to", to, func(k *checker) bool { return k.thereAndWritable("report.to", to) })
 	}
 	if file := c.Mail.PasswordFile; file != "" {
 		if _, err := private.ReadFile(file); err != nil {

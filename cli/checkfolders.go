@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,33 @@ const (
 
 	toConnect = "create it, or connect the share or disk"
 )
+
+// answersWithin is how long a file system may take to answer.
+const answersWithin = 15 * time.Second
+
+// at has look look at a folder, and tells what it finds and whether that is good. On a share that hangs a look may take for ever: then it is
+// left behind, and nothing of it is told.
+func (k *checker) at(what, dir string, look func(*checker) bool) bool {
+	if !slices.Contains(k.silent, dir) {
+		var found []finding
+		var good bool
+		of := &checker{print: func(f finding) error { found = append(found, f); return nil }, command: k.command}
+		if watcher.Within(answersWithin, func(alive func()) error {
+			of.alive = alive
+			good = look(of)
+			return nil
+		}) == nil {
+			for _, f := range found {
+				k.tell(f)
+			}
+			k.codes, k.warnings = append(k.codes, of.codes...), k.warnings+of.warnings
+			return good
+		}
+		k.silent = append(k.silent, dir)
+	}
+	k.fail(exitFailed, toMendSilence, "%s %s does not answer", what, dir)
+	return false
+}
 
 func (k *checker) dataDir(c *config.Config) bool {
 	if !k.writable("data_dir", c.DataDir) {
@@ -38,17 +66,20 @@ func (k *checker) dataDir(c *config.Config) bool {
 }
 
 func (k *checker) folder(f config.Folder, dataDir string) {
-	k.input(f, dataDir)
+	there := k.at(f.Name+": input", f.Input, func(k *checker) bool { k.input(f, dataDir); return true })
 	review := ""
-	if k.thereAndWritable(f.Name+": output", f.Output) {
+	if k.at(f.Name+": output", f.Output, func(k *checker) bool { return k.thereAndWritable(f.Name+": output", f.Output) }) {
 		review = f.ReviewFolder()
 	}
-	if f.AfterSuccess != config.Keep || f.Failed != "" {
-		k.writable(f.Name+": input, from which originals are taken,", f.Input)
+	writable := func(what, dir string) {
+		k.at(what, dir, func(k *checker) bool { return k.writable(what, dir) })
+	}
+	if there && (f.AfterSuccess != config.Keep || f.Failed != "") {
+		writable(f.Name+": input, from which originals are taken,", f.Input)
 	}
 	for _, dir := range []struct{ name, path string }{{"processed", f.Processed}, {"failed", f.Failed}, {"review", review}} {
 		if dir.path != "" {
-			k.writable(f.Name+": "+dir.name, dir.path)
+			writable(f.Name+": "+dir.name, dir.path)
 		}
 	}
 }
@@ -73,6 +104,7 @@ func (k *checker) input(f config.Folder, dataDir string) {
 	}
 	k.ok("%s", what)
 	for _, e := range entries {
+		k.alive()
 		if file := filepath.Join(f.Input, e.Name()); e.Type().IsRegular() && isForbidden(file) {
 			k.warn("give the user whom the agent runs as the right to read the files, too", "%s: %s may not be read", f.Name, file)
 			break
@@ -201,7 +233,13 @@ func (k *checker) watches(ctx context.Context, folders []config.Folder) {
 	}
 	need := 0
 	for _, f := range folders {
-		need += subfolders(ctx, f)
+		if slices.Contains(k.silent, f.Input) {
+			continue
+		}
+		n := 0
+		if k.at(f.Name+": input", f.Input, func(k *checker) bool { n = subfolders(ctx, f, k.alive); return true }) {
+			need += n
+		}
 	}
 	for _, limit := range []struct {
 		name string
@@ -233,11 +271,12 @@ func readNumber(file string) (int, error) {
 }
 
 // subfolders counts the folders of an input, itself included.
-func subfolders(ctx context.Context, f config.Folder) (n int) {
+func subfolders(ctx context.Context, f config.Folder, alive func()) (n int) {
 	if !f.Recursive {
 		return 1
 	}
 	_ = filepath.WalkDir(f.Input, func(_ string, d fs.DirEntry, err error) error { // unreadable ones are told elsewhere
+		alive()
 		if err == nil && d.IsDir() {
 			n++
 		}

@@ -56,7 +56,7 @@ The ID of a job whose result was put into the review folder delivers that result
 }
 
 func (a *app) redeliverJobs(c *cobra.Command, named []string, which selection, missing bool) error {
-	cfg, err := a.config()
+	cfg, err := a.glance()
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ A time is a span before now (24h), a date, a time of day (the last one) or an RF
   hotfolder report --since 18:00 --html night.html`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.config()
+			cfg, err := a.glance()
 			if err != nil {
 				return err
 			}

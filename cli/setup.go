@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"hotfolder/autoretouch"
@@ -29,8 +30,13 @@ func (a *app) configBy(load func(file string, getenv func(string) string) (*conf
 	if err != nil {
 		return nil, usage(err)
 	}
+	if slices.Contains(c.Silent(), c.DataDir) {
+		return nil, fmt.Errorf("data_dir %s does not answer; "+toMendSilence, c.DataDir)
+	}
 	return c, nil
 }
+
+const toMendSilence = "see to the share or disk that it is on, or unmount it"
 
 // readyConfig is a configuration with all that an agent needs to run.
 func (a *app) readyConfig() (*config.Config, error) {

@@ -74,6 +74,9 @@ func (s start) run(ctx context.Context) (err error) {
 	}
 
 	s.log.Info("hotfolder started", "version", build().version, "config", s.config.File, "folders", len(s.config.Folders))
+	for _, dir := range s.config.Silent() {
+		s.log.Warn("a folder does not answer, it is taken up when it does", "path", dir, "mend", toMendSilence)
+	}
 	defer s.log.Info("hotfolder stopped")
 	return a.Run(ctx)
 }

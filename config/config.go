@@ -30,8 +30,12 @@ type Config struct {
 	Dashboard    Dashboard `yaml:"dashboard"`
 	Log          Log       `yaml:"log"`
 
-	unset Errors `yaml:"-"` // see RequireFolders
+	unset  Errors   `yaml:"-"` // see RequireFolders
+	silent []string `yaml:"-"` // see Silent
 }
+
+// Silent lists the folders and files that are named and did not answer when the configuration was read: the shares that they are on hang.
+func (c *Config) Silent() []string { return c.silent }
 
 // Account says whose credits are spent.
 type Account struct {

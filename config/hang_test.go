@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 )
@@ -13,7 +14,7 @@ func TestFolderThatDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
 		defer close(hang)
-		got := realPaths([]string{"/share", "/link"}, func(path string) string {
+		got, silent := realPaths([]string{"/share", "/link"}, func(path string) string {
 			if path == "/share" {
 				<-hang
 			}
@@ -21,6 +22,9 @@ func TestFolderThatDoesNotAnswer(t *testing.T) {
 		})
 		if got["/share"] != "/share" || got["/link"] != "/elsewhere" {
 			t.Errorf("%v", got)
+		}
+		if !slices.Equal(silent, []string{"/share"}) {
+			t.Errorf("silent: %v", silent)
 		}
 	})
 }

@@ -21,7 +21,8 @@ func (d *document) checkOverlap(c *Config) {
 	for _, f := range c.Folders {
 		paths = append(paths, f.Input, f.Output, f.Processed, f.Failed, f.ReviewFolder())
 	}
-	realOf := realPaths(paths, d.real)
+	realOf, silent := realPaths(paths, d.real)
+	c.silent = silent
 	inputs := make([]string, len(c.Folders))
 	for i, f := range c.Folders {
 		inputs[i] = realOf[f.Input]
@@ -76,21 +77,18 @@ func within(folder, parent string) bool {
 // answersWithin is how long a folder may take to be found: on a share that hangs it would take for ever.
 const answersWithin = 2 * time.Second
 
-// realPaths are what real says of each path. One that does not answer in time is taken as it is written: that a share hangs is for the
-// agent to tell, and must keep no command from its work.
-func realPaths(paths []string, real func(string) string) map[string]string {
+// realPaths are what real says of each path. One that does not answer in time is taken as it is written, and listed: that a share hangs
+// must keep no command from its work.
+func realPaths(paths []string, real func(string) string) (found map[string]string, silent []string) {
 	var mu sync.Mutex
-	found := map[string]string{}
-	for _, p := range paths {
-		found[p] = fold(p)
-	}
+	answers := map[string]string{}
 	var all sync.WaitGroup
 	for _, p := range paths {
 		all.Go(func() {
 			r := real(p)
 			mu.Lock()
 			defer mu.Unlock()
-			found[p] = r
+			answers[p] = r
 		})
 	}
 	answered := make(chan struct{})
@@ -106,7 +104,14 @@ func realPaths(paths []string, real func(string) string) map[string]string {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	return maps.Clone(found)
+	found = maps.Clone(answers)
+	for _, p := range paths {
+		if _, answered := found[p]; !answered {
+			found[p] = fold(p)
+			silent = append(silent, p)
+		}
+	}
+	return found, silent
 }
 
 // realPath returns the absolute path p with the links in its deepest existing part resolved, in lower case where file

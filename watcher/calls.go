@@ -42,6 +42,24 @@ func (c *caller) stuck(now time.Time) time.Duration {
 	return now.Sub(c.since)
 }
 
+// ErrNoAnswer is why Within did not come to an end.
+var ErrNoAnswer = errors.New("its file system does not answer")
+
+// Within does something to a file system that may hang for ever. When it has given no sign of life for d, it is left behind, to end when
+// it is answered, and may touch nothing that the caller still looks at: that gets ErrNoAnswer.
+func Within(d time.Duration, do func(alive func()) error) error {
+	silence := time.NewTimer(d)
+	defer silence.Stop()
+	answer := make(chan error, 1)
+	go func() { answer <- do(func() { silence.Reset(d) }) }()
+	select {
+	case err := <-answer:
+		return err
+	case <-silence.C:
+		return ErrNoAnswer
+	}
+}
+
 // listen finds out whether the file system answers the check of the root, the walk and one taker at least. While it does not,
 // the folder is said to be offline, but everything stays as it is: no goroutine is started in place of one that waits.
 func (w *owner) listen(now time.Time) {

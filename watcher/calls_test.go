@@ -236,3 +236,29 @@ func TestStopHangingTaker(t *testing.T) {
 		s.want()
 	})
 }
+
+func TestWithin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failed := errors.New("failed")
+		began := time.Now()
+		if err := watcher.Within(time.Minute, func(alive func()) error {
+			for range 3 {
+				time.Sleep(50 * time.Second)
+				alive()
+			}
+			return failed
+		}); err != failed || time.Since(began) != 150*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		began = time.Now()
+		if err := watcher.Within(time.Minute, func(alive func()) error {
+			alive()
+			time.Sleep(time.Hour)
+			alive() // whom nobody hears any more
+			return nil
+		}); err != watcher.ErrNoAnswer || time.Since(began) != time.Minute {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		time.Sleep(time.Hour) // until it ends
+	})
+}

@@ -3,11 +3,12 @@
 //
 //	faultfs FOLDER MOUNTPOINT CONTROL
 //
-// control holds the kinds of calls that are struck (read, write, sync, or several), what happens to them (EIO, ENOSPC, or a time by which
-// they take longer), and how often (0 to 1): "write sync EIO 0.3". Empty: nothing.
+// control holds the kinds of calls that are struck (read, write, sync, or several), what happens to them (EIO, ENOSPC, a time by which they
+// take longer, or hang: no answer until control says something else), and how often (0 to 1): "write sync EIO 0.3". Empty: nothing.
 package main
 
 import (
+	"bytes"
 	"log"
 	"math/rand/v2"
 	"os"
@@ -54,6 +55,12 @@ func (f faultyFS) strike(kind string) fuse.Status {
 		return fuse.OK
 	}
 	if often, err := strconv.ParseFloat(fields[n-1], 64); err != nil || rand.Float64() >= often {
+		return fuse.OK
+	}
+	if fields[n-2] == "hang" {
+		for now := text; err == nil && bytes.Equal(now, text); now, err = os.ReadFile(f.control) {
+			time.Sleep(20 * time.Millisecond)
+		}
 		return fuse.OK
 	}
 	if longer, err := time.ParseDuration(fields[n-2]); err == nil {

@@ -87,8 +87,10 @@ func (a *Agent) download(ctx context.Context, f *folder, job store.Job, dir stri
 	if err := a.outputThere(f); err != nil { // the download may have taken long
 		return nil, err
 	}
-	if err := readsBack(ctx, result.path, job.Result.SHA256); err != nil {
-		return nil, &outputError{err}
+	if f.out.Network() != "" { // where flushed is not yet kept
+		if err := readsBack(ctx, result.path, job.Result.SHA256); err != nil {
+			return nil, &outputError{err}
+		}
 	}
 	why, err := f.guard(job, result.path)
 	if err != nil {

@@ -17,8 +17,9 @@ type Root struct {
 	path string
 
 	mu    sync.Mutex
-	mount string
-	found fs.FileInfo // the folder as it was when mount was found out
+	mount   string
+	network string
+	found   fs.FileInfo // the folder as it was when mount and network were found out
 }
 
 // NewRoot is the folder at path. mount is what Mount said of it before, perhaps in another process; "": nothing is known.
@@ -51,7 +52,7 @@ func (r *Root) Check() error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.found, r.mount = info, ""
+	r.found, r.mount, r.network = info, "", Network(r.path)
 	if len(mounts) > 0 {
 		r.mount = mounts[0]
 	}
@@ -65,6 +66,13 @@ func (r *Root) Mount() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.mount
+}
+
+// Network is what Network said of the folder when it was last found.
+func (r *Root) Network() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.network
 }
 
 // within reports whether path is dir or lies in it.

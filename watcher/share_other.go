@@ -1,6 +1,6 @@
-//go:build !linux && !windows
+//go:build !linux && !windows && !darwin
 
 package watcher
 
-// Network is the kind of network file system that a folder is on; "": here always, where there are no events that would be missing.
+// Network is the kind of network file system that a folder is on; "": none, as far as can be told, which here is nothing.
 func Network(string) string { return "" }

@@ -118,7 +118,7 @@ func New(o Options) (*Agent, error) {
 		credits: make(chan struct{}, 1),
 		known:   newKnown(),
 		rows:    o.Ledger,
-		disk:    osDisk{},
+		disk:    newDisk(),
 		mounts:  openMounts(mountsFile(o.Config.DataDir), o.Log),
 		events:  o.Events,
 

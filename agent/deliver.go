@@ -87,14 +87,14 @@ func (a *Agent) download(ctx context.Context, f *folder, job store.Job, dir stri
 	if err := a.outputThere(f); err != nil { // the download may have taken long
 		return nil, err
 	}
-	if f.out.Network() != "" { // where flushed is not yet kept
-		if err := readsBack(ctx, result.path, job.Result.SHA256); err != nil {
-			return nil, &outputError{err}
-		}
-	}
 	why, err := f.guard(job, result.path)
 	if err != nil {
 		return nil, &outputError{fmt.Errorf("look at the result: %w", err)}
+	}
+	if why != "" || f.out.Network() != "" {
+		if err := readsBack(ctx, result.path, job.Result.SHA256); err != nil {
+			return nil, &outputError{err}
+		}
 	}
 	if why != "" {
 		return nil, a.holdBack(ctx, f, job, result, why)
@@ -103,7 +103,7 @@ func (a *Agent) download(ctx context.Context, f *folder, job store.Job, dir stri
 }
 
 // readsBack tells whether a flushed part holds what was written. A share that was away can have lost some of it without a word, or have
-// done late what an earlier try had asked for.
+// done late what an earlier try had asked for. Elsewhere only what looks wrong is read: it would come from memory.
 func readsBack(ctx context.Context, file, want string) error {
 	sum, err := sumOf(ctx, file)
 	if err == nil && sum != want {

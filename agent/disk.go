@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // disk is what the agent does to the folders of results and originals, and nothing more; tests make it fail.
@@ -26,7 +27,9 @@ type diskFile interface {
 	Close() error
 }
 
-type osDisk struct{}
+type osDisk struct{ folders *syncs }
+
+func newDisk() osDisk { return osDisk{newSyncs(syncDir)} }
 
 func (osDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
 
@@ -41,9 +44,52 @@ func (osDisk) Rename(from, to string, replace bool) error {
 	return renameNoReplace(from, to)
 }
 
-func (osDisk) SyncDir(dir string) error { return syncDir(dir) }
+func (d osDisk) SyncDir(dir string) error { return d.folders.sync(dir) }
 
 func (osDisk) Remove(file string) error { return os.Remove(file) }
+
+// syncs are those of folders. Who asks for one while another of the same folder is under way shares the next one: results come several
+// at a time, and each would wait for the disk as often as there are others before it.
+type syncs struct {
+	folder func(dir string) error // makes one durable
+
+	mu sync.Mutex
+	of map[string][]*oneSync // the one under way, and the next
+}
+
+type oneSync struct {
+	done chan struct{}
+	err  error
+}
+
+func newSyncs(folder func(dir string) error) *syncs {
+	return &syncs{folder: folder, of: map[string][]*oneSync{}}
+}
+
+func (s *syncs) sync(dir string) error {
+	s.mu.Lock()
+	before := s.of[dir]
+	if len(before) == 2 {
+		s.mu.Unlock()
+		<-before[1].done
+		return before[1].err
+	}
+	mine := &oneSync{done: make(chan struct{})}
+	s.of[dir] = append(before, mine)
+	s.mu.Unlock()
+	if len(before) == 1 {
+		<-before[0].done
+	}
+
+	mine.err = s.folder(dir)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of[dir] = s.of[dir][1:]; len(s.of[dir]) == 0 {
+		delete(s.of, dir)
+	}
+	close(mine.done)
+	return mine.err
+}
 
 // partPrefix begins the names of unfinished files; the watcher ignores them.
 const partPrefix = ".hotfolder-"

@@ -21,3 +21,8 @@ func (a *Agent) Through(ledger func(Rows) Rows, disk func(Disk) Disk) {
 func (a *Agent) Jam(end <-chan struct{}) {
 	a.stages[0].room = func(*folder) int { <-end; return 0 }
 }
+
+// NewSyncs returns a sync of folders that is shared by those who wait for the same one.
+func NewSyncs(folder func(dir string) error) (sync func(dir string) error) {
+	return newSyncs(folder).sync
+}

@@ -32,9 +32,12 @@ import (
 )
 
 func main() {
-	n := flag.Int("n", 1000, "pictures")
-	size := flag.Int("size", 1_000_000, "bytes a picture")
-	processing := flag.Duration("processing", 2*time.Second, "how long the API works on a picture")
+	b := batch{}
+	flag.IntVar(&b.n, "n", 1000, "pictures")
+	flag.IntVar(&b.size, "size", 1_000_000, "bytes a picture")
+	flag.DurationVar(&b.processing, "processing", 2*time.Second, "how long the API works on a picture")
+	flag.IntVar(&b.rounds, "rounds", 3, "how often the floor and the agent are measured, by turns; the median counts")
+	flag.StringVar(&b.store, "sandbox", "", "where the sandbox keeps the pictures, such as a RAM disk, so that the disk is the agent's alone; otherwise a temporary folder")
 	dir := flag.String("dir", "", "work in this folder instead of a temporary one, and keep it")
 	dropping := flag.Bool("drops", false, "measure how soon a single picture is sent, and the upload rate")
 	resting := flag.Bool("idle", false, "measure an agent that has nothing to do")
@@ -46,7 +49,7 @@ func main() {
 	profiled := flag.Duration("profiled", 5*time.Second, "for how long, from its start on")
 	floor := flag.String("floor", "", "") // set in the child process that is the floor
 	flag.Parse()
-	run := func() error { return bench(*n, *size, *processing, *dir, profiling{*profile, *profiled}) }
+	run := func() error { return b.run(*dir, profiling{*profile, *profiled}) }
 	if *resting {
 		run = func() error { return idle(a, *dir) }
 	}
@@ -62,7 +65,15 @@ func main() {
 	}
 }
 
-func bench(n, size int, processing time.Duration, dir string, p profiling) error {
+// batch is a number of pictures that lie in the input folder when the agent starts.
+type batch struct {
+	n, size    int // pictures, and bytes of each
+	processing time.Duration
+	rounds     int
+	store      string
+}
+
+func (b batch) run(dir string, p profiling) error {
 	dir, remove, err := workIn(dir)
 	if err != nil {
 		return err
@@ -77,30 +88,39 @@ func bench(n, size int, processing time.Duration, dir string, p profiling) error
 		return err
 	}
 	input := filepath.Join(dir, "in")
-	if err := makePictures(input, n, size); err != nil {
+	if err := makePictures(input, b.n, b.size); err != nil {
 		return err
 	}
-	fmt.Printf("%d pictures of %d bytes, processing %v, %s/%s, %d cores\n", n, size, processing, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	bare, err := measure(dir, "floor", n, processing, func(s setup) *exec.Cmd {
-		return exec.Command(self, "-floor", s.file)
-	})
-	if err != nil {
-		return fmt.Errorf("floor: %w", err)
-	}
-	profile := p.take(filepath.Join(dir, "agent", "data"))
-	agent, err := measure(dir, "agent", n, processing, func(s setup) *exec.Cmd {
-		return exec.Command(binary, "--config", s.config, "run", "--once")
-	})
-	if err := cmp.Or(err, profile()); err != nil {
-		return fmt.Errorf("agent: %w", err)
-	}
-	if err := bare.timeFiles(filepath.Join(dir, "floor", "out")); err != nil {
+	if err := flush(input); err != nil {
 		return err
 	}
-	if err := agent.timeJobs(binary, filepath.Join(dir, "agent", "hotfolder.yaml")); err != nil {
-		return err
+	fmt.Printf("%d pictures of %d bytes, processing %v, %s/%s, %d cores, median of %d\n",
+		b.n, b.size, b.processing, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.rounds)
+	var bare, agent []*figures
+	for range b.rounds {
+		f, err := b.measure(dir, "floor", func(s setup) *exec.Cmd {
+			return exec.Command(self, "-floor", s.file)
+		})
+		if err == nil {
+			err = f.timeFiles(filepath.Join(dir, "floor", "out"))
+		}
+		if err != nil {
+			return fmt.Errorf("floor: %w", err)
+		}
+		bare = append(bare, f)
+		profile := p.take(filepath.Join(dir, "agent", "data"))
+		f, err = b.measure(dir, "agent", func(s setup) *exec.Cmd {
+			return exec.Command(binary, "--config", s.config, "run", "--once")
+		})
+		if err = cmp.Or(err, profile()); err == nil {
+			err = f.timeJobs(binary, filepath.Join(dir, "agent", "hotfolder.yaml"))
+		}
+		if err != nil {
+			return fmt.Errorf("agent: %w", err)
+		}
+		agent = append(agent, f)
 	}
-	print(bare, agent, n)
+	b.print(bare, agent)
 	return nil
 }
 
@@ -154,15 +174,24 @@ type figures struct {
 	lag       []time.Duration // from completed to delivered, sorted
 }
 
-// measure runs a process against a sandbox of its own and checks that it brought every picture back.
-func measure(dir, name string, n int, processing time.Duration, command func(setup) *exec.Cmd) (*figures, error) {
+// measure runs a process against a sandbox of its own and checks that it brought every picture back. What an earlier round left is
+// removed, and what this one writes is on the disk when it returns, so that none pays for another.
+func (b batch) measure(dir, name string, command func(setup) *exec.Cmd) (*figures, error) {
 	work := filepath.Join(dir, name)
+	if err := os.RemoveAll(work); err != nil {
+		return nil, err
+	}
 	s := setup{Input: filepath.Join(dir, "in"), Output: filepath.Join(work, "out"),
 		file: filepath.Join(work, "setup.json"), config: filepath.Join(work, "hotfolder.yaml")}
 	if err := os.MkdirAll(s.Output, 0o755); err != nil {
 		return nil, err
 	}
-	box, err := sandbox.New(sandbox.Options{Credits: 1 << 30, Processing: processing, PassThrough: true})
+	stored := ""
+	if b.store != "" {
+		stored = filepath.Join(b.store, "autoretouch-sandbox")
+		defer os.RemoveAll(stored)
+	}
+	box, err := sandbox.New(sandbox.Options{Credits: 1 << 30, Processing: b.processing, PassThrough: true, Dir: stored})
 	if err != nil {
 		return nil, err
 	}
@@ -197,10 +226,10 @@ func measure(dir, name string, n int, processing time.Duration, command func(set
 	if err != nil {
 		return nil, err
 	}
-	if len(results) != n || len(f.books.Executions) != n {
-		return nil, fmt.Errorf("%d results of %d executions for %d pictures\n%.2000s", len(results), len(f.books.Executions), n, output.String())
+	if len(results) != b.n || len(f.books.Executions) != b.n {
+		return nil, fmt.Errorf("%d results of %d executions for %d pictures\n%.2000s", len(results), len(f.books.Executions), b.n, output.String())
 	}
-	return f, nil
+	return f, flush(s.Output)
 }
 
 func (s setup) write() error {
@@ -282,23 +311,30 @@ func (f *figures) all() (sum int) {
 	return sum
 }
 
-func print(bare, agent *figures, n int) {
+func (b batch) print(bare, agent []*figures) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
-	row := func(what, unit string, a, b float64) {
-		fmt.Fprintf(w, "%s\t%.2f %s\t%.2f %s\t%.2f\n", what, a, unit, b, unit, a/b)
+	row := func(what, unit string, of func(*figures) float64) {
+		a, f := middle(agent, of), middle(bare, of)
+		fmt.Fprintf(w, "%s\t%.2f %s\t%.2f %s\t%.2f\n", what, a, unit, f, unit, a/f)
 	}
+	n := float64(b.n)
 	fmt.Fprintln(w, "\tagent\tfloor\tratio")
-	row("wall time", "s", agent.wall.Seconds(), bare.wall.Seconds())
-	row("pictures a second", "/s", float64(n)/agent.wall.Seconds(), float64(n)/bare.wall.Seconds())
-	row("CPU", "s", agent.cpu.Seconds(), bare.cpu.Seconds())
-	row("peak memory", "MiB", float64(agent.peak)/(1<<20), float64(bare.peak)/(1<<20))
-	row("API calls a picture", "", float64(agent.all())/float64(n), float64(bare.all())/float64(n))
-	row("status calls a picture", "", float64(agent.status())/float64(n), float64(bare.status())/float64(n))
-	for _, part := range []struct {
-		what string
-		at   int // in hundredths
-	}{{"median", 50}, {"95 %", 95}} {
-		row("completed to in place, "+part.what, "s", agent.lag[n*part.at/100].Seconds(), bare.lag[n*part.at/100].Seconds())
+	row("wall time", "s", func(f *figures) float64 { return f.wall.Seconds() })
+	row("pictures a second", "/s", func(f *figures) float64 { return n / f.wall.Seconds() })
+	row("CPU", "s", func(f *figures) float64 { return f.cpu.Seconds() })
+	row("peak memory", "MiB", func(f *figures) float64 { return float64(f.peak) / (1 << 20) })
+	row("API calls a picture", "", func(f *figures) float64 { return float64(f.all()) / n })
+	row("status calls a picture", "", func(f *figures) float64 { return float64(f.status()) / n })
+	row("completed to in place, median", "s", func(f *figures) float64 { return f.lag[b.n*50/100].Seconds() })
+	row("completed to in place, 95 %", "s", func(f *figures) float64 { return f.lag[b.n*95/100].Seconds() })
+}
+
+func middle(all []*figures, of func(*figures) float64) float64 {
+	var values []float64
+	for _, f := range all {
+		values = append(values, of(f))
 	}
+	slices.Sort(values)
+	return values[len(values)/2]
 }

@@ -2,16 +2,18 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
-// makePictures writes n different JPEGs of a size: small pictures, made long by comments, so that they cost no image work.
+// makePictures writes n different JPEGs of a size: small pictures, made long by data behind their own, so that they cost no
+// image work.
 func makePictures(dir string, n, size int) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -35,16 +37,33 @@ func makePicture(file string, size int) error {
 	return os.WriteFile(file, lengthen(small.Bytes(), size), 0o644)
 }
 
-// lengthen puts random comments behind the beginning of a JPEG until it has the size.
+// lengthen puts random data before the end of a JPEG until it has the size.
 func lengthen(picture []byte, size int) []byte {
-	out := append(make([]byte, 0, size), picture[:2]...)
-	for missing := size - len(picture); missing > 4; {
-		n := min(missing, 65535)
-		comment := make([]byte, n-4)
-		random.Read(comment)
-		out = binary.BigEndian.AppendUint16(append(out, 0xff, 0xfe), uint16(n-2))
-		out = append(out, comment...)
-		missing -= n
+	end := len(picture) - 2
+	data := make([]byte, max(0, size-len(picture)))
+	random.Read(data)
+	for i, b := range data {
+		if b == 0xff { // a marker would follow
+			data[i] = 0
+		}
 	}
-	return append(out, picture[2:]...)
+	return slices.Concat(picture[:end], data, picture[end:])
+}
+
+// flush puts the files of a folder on the disk.
+func flush(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		f, err := os.OpenFile(filepath.Join(dir, file.Name()), os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // submitters is how many executions are created at once: the calls are short, and the ledger commits them together.
-const submitters = 16
+const submitters = 32
 
 // The labels of an execution: by which it is found again, and which put it into an order of the web app (API.md, Executions).
 const (

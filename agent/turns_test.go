@@ -2,6 +2,10 @@ package agent_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +58,46 @@ func TestAFewPicturesAreNotStuckBehindMany(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A picture that creeps over the line, piece by piece, holds none of the others up.
+func TestASlowUploadHoldsNobodyUp(t *testing.T) {
+	in(t, studio{config: "limits: {uploads: 2}", sandbox: sandbox.Options{PassThrough: true}, idle: true}, func(w *world) {
+		line := &slowLine{RoundTripper: w.sandbox.InProcess()}
+		w.transport = line
+		w.start()
+		const n = 30
+		for i := range n {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+		}
+		w.until("all but the slow one are delivered", time.Minute, func() bool { return w.counts()[store.Delivered] == n-1 })
+		if w.counts()[store.Queued] != 1 {
+			t.Errorf("counts %v: no picture is slow", w.counts())
+		}
+		w.settle(n, store.Delivered)
+		w.wantPaid(n)
+	})
+}
+
+// slowLine sends the first upload of all piece by piece.
+type slowLine struct {
+	http.RoundTripper
+	met atomic.Bool
+}
+
+func (l *slowLine) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/upload") && l.met.CompareAndSwap(false, true) {
+		r = r.Clone(r.Context())
+		r.Body = slowBody{r.Body}
+	}
+	return l.RoundTripper.RoundTrip(r)
+}
+
+type slowBody struct{ io.ReadCloser }
+
+func (b slowBody) Read(p []byte) (int, error) {
+	time.Sleep(10 * time.Second)
+	return b.ReadCloser.Read(p[:min(len(p), 100)])
 }
 
 func (w *world) jobsOf(folder string) func(yield func(store.Job) bool) {

@@ -167,10 +167,12 @@ type setup struct {
 
 // figures are what one measured process cost.
 type figures struct {
+	began     time.Time
 	wall, cpu time.Duration
-	peak      int64 // bytes of resident memory
+	peak      peak
 	calls     map[string]int
 	books     sandbox.Books
+	first     time.Duration   // from the start to the first result in its place
 	lag       []time.Duration // from completed to delivered, sorted
 }
 
@@ -214,13 +216,13 @@ func (b batch) measure(dir, name string, command func(setup) *exec.Cmd) (*figure
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	peak := watchPeak(cmd.Process.Pid)
+	stopWatching := watchPeak(cmd.Process.Pid)
 	err = cmd.Wait()
-	most := peak()
+	most := stopWatching()
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%.2000s", err, output.String())
 	}
-	f := &figures{wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak: most, books: box.Books()}
+	f := &figures{began: began, wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak: most, books: box.Books()}
 	f.calls = f.books.Calls
 	results, err := os.ReadDir(s.Output)
 	if err != nil {
@@ -266,7 +268,7 @@ func (f *figures) timeFiles(out string) error {
 		if err != nil {
 			return err
 		}
-		f.lag = append(f.lag, info.ModTime().Sub(e.FinishedAt))
+		f.inPlace(info.ModTime(), e.FinishedAt)
 	}
 	slices.Sort(f.lag)
 	return nil
@@ -296,10 +298,18 @@ func (f *figures) timeJobs(binary, config string) error {
 		if err := json.Unmarshal(lines.Bytes(), &job); err != nil {
 			return err
 		}
-		f.lag = append(f.lag, job.DeliveredAt.Sub(completed[job.Execution]))
+		f.inPlace(job.DeliveredAt, completed[job.Execution])
 	}
 	slices.Sort(f.lag)
 	return cmd.Wait()
+}
+
+// inPlace counts a result.
+func (f *figures) inPlace(at, completed time.Time) {
+	if len(f.lag) == 0 || at.Sub(f.began) < f.first {
+		f.first = at.Sub(f.began)
+	}
+	f.lag = append(f.lag, at.Sub(completed))
 }
 
 func (f *figures) status() int { return f.calls[sandbox.Executions] + f.calls[sandbox.Details] }
@@ -322,8 +332,10 @@ func (b batch) print(bare, agent []*figures) {
 	fmt.Fprintln(w, "\tagent\tfloor\tratio")
 	row("wall time", "s", func(f *figures) float64 { return f.wall.Seconds() })
 	row("pictures a second", "/s", func(f *figures) float64 { return n / f.wall.Seconds() })
+	row("first result", "s", func(f *figures) float64 { return f.first.Seconds() })
 	row("CPU", "s", func(f *figures) float64 { return f.cpu.Seconds() })
-	row("peak memory", "MiB", func(f *figures) float64 { return float64(f.peak) / (1 << 20) })
+	row("peak memory", "MiB", func(f *figures) float64 { return float64(f.peak.memory) / (1 << 20) })
+	row("open files, at most", "", func(f *figures) float64 { return float64(f.peak.files) })
 	row("API calls a picture", "", func(f *figures) float64 { return float64(f.all()) / n })
 	row("status calls a picture", "", func(f *figures) float64 { return float64(f.status()) / n })
 	row("completed to in place, median", "s", func(f *figures) float64 { return f.lag[b.n*50/100].Seconds() })

@@ -10,10 +10,16 @@ import (
 
 var highWater = regexp.MustCompile(`VmHWM:\s*(\d+) kB`)
 
-// watchPeak reads from time to time the most memory that a process has had resident, until stop is called, which returns it in bytes.
-// The figure that the OS gives of a finished child begins with its parent's. Elsewhere than on Linux it is 0.
-func watchPeak(pid int) (stop func() int64) {
-	var peak int64
+// peak is the most that a process had at a time. Elsewhere than on Linux it is nothing.
+type peak struct {
+	memory int64 // bytes, resident
+	files  int   // open
+}
+
+// watchPeak looks at a process from time to time until stop is called. The memory that the OS tells of a finished child begins with its
+// parent's.
+func watchPeak(pid int) (stop func() peak) {
+	var most peak
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -21,8 +27,10 @@ func watchPeak(pid int) (stop func() int64) {
 			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // none elsewhere, or when it has just ended
 			if m := highWater.FindSubmatch(status); m != nil {
 				kB, _ := strconv.ParseInt(string(m[1]), 10, 64)
-				peak = kB << 10
+				most.memory = kB << 10
 			}
+			files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+			most.files = max(most.files, len(files))
 			select {
 			case <-ended:
 				return
@@ -30,9 +38,9 @@ func watchPeak(pid int) (stop func() int64) {
 			}
 		}
 	}()
-	return func() int64 {
+	return func() peak {
 		close(ended)
 		<-done
-		return peak
+		return most
 	}
 }

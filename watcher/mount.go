@@ -16,7 +16,7 @@ import (
 type Root struct {
 	path string
 
-	mu    sync.Mutex
+	mu      sync.Mutex
 	mount   string
 	network string
 	found   fs.FileInfo // the folder as it was when mount and network were found out

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -66,6 +67,9 @@ func (k *checker) dataDir(c *config.Config) bool {
 }
 
 func (k *checker) folder(f config.Folder, dataDir string) {
+	for _, m := range mapped(f) {
+		k.warn("write "+m.unc+" instead", "%s", m.what)
+	}
 	there := k.at(f.Name+": input", f.Input, func(k *checker) bool { k.input(f, dataDir); return true })
 	review := ""
 	if k.at(f.Name+": output", f.Output, func(k *checker) bool { return k.thereAndWritable(f.Name+": output", f.Output) }) {
@@ -84,16 +88,31 @@ func (k *checker) folder(f config.Folder, dataDir string) {
 	}
 }
 
+// onMappedDrive is a folder on a drive that is mapped to a share.
+type onMappedDrive struct{ what, unc string }
+
+// mapped are those folders of a hot folder that a service of Windows would look for in vain.
+func mapped(f config.Folder) (list []onMappedDrive) {
+	for _, dir := range []struct{ name, path string }{
+		{"input", f.Input}, {"output", f.Output}, {"processed", f.Processed}, {"failed", f.Failed},
+	} {
+		if unc := uncOf(dir.path); unc != "" {
+			list = append(list, onMappedDrive{fmt.Sprintf("%s: %s %s is on a mapped drive, which a service does not see", f.Name, dir.name, dir.path), unc})
+		}
+	}
+	return list
+}
+
 // input looks at a folder that is read.
 func (k *checker) input(f config.Folder, dataDir string) {
 	what := f.Name + ": input " + f.Input
 	entries, err := firstEntries(f.Input)
 	switch {
+	case isFile(f.Input): // which Windows says is not there
+		k.fail(exitFailed, "name the folder that it is in", "%s is a file, not a folder", what)
+		return
 	case errors.Is(err, fs.ErrNotExist):
 		k.fail(exitFailed, toConnect, "%s is not there", what)
-		return
-	case isFile(f.Input):
-		k.fail(exitFailed, "name the folder that it is in", "%s is a file, not a folder", what)
 		return
 	case errors.Is(err, fs.ErrPermission):
 		k.fail(exitFailed, "give the user whom the agent runs as the right to read it, and check as that user", "%s may not be read", what)
@@ -115,9 +134,6 @@ func (k *checker) input(f config.Folder, dataDir string) {
 	}
 	if advice := watcher.Advice(f.Input, f.Rescan); advice != "" {
 		k.ok("%s: %s", f.Name, advice)
-	}
-	if runtime.GOOS == "windows" && len(filepath.VolumeName(f.Input)) == 2 && watcher.Network(f.Input) != "" {
-		k.warn(`for a service write \\server\share instead of the drive's letter`, "%s is on a mapped drive, which a service does not see", what)
 	}
 }
 

@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/term"
 )
 
 // dialogue asks a person at a terminal.
 type dialogue struct {
 	in  *bufio.Reader
 	out io.Writer
+	fd  int // of the terminal that in reads
 }
 
 // dialogue is nil where there is nobody to ask: input and output must both be a terminal.
@@ -21,7 +25,7 @@ func (a *app) dialogue() *dialogue {
 	if !isTerminal(a.in) || !isTerminal(a.out) {
 		return nil
 	}
-	return &dialogue{in: bufio.NewReaderSize(a.in, maxReply), out: a.out}
+	return &dialogue{in: bufio.NewReaderSize(a.in, maxReply), out: a.out, fd: int(a.in.(*os.File).Fd())}
 }
 
 const maxReply = 4 << 10 // bytes; a path is at most so long
@@ -64,6 +68,35 @@ func (d *dialogue) read(ctx context.Context) (string, error) {
 			return "", errNoAnswer
 		}
 		return r.text, r.err
+	}
+}
+
+// secret asks for a text that is not shown as it is typed.
+func (d *dialogue) secret(ctx context.Context, question string) (string, error) {
+	before, err := term.GetState(d.fd)
+	if err != nil {
+		return "", err
+	}
+	defer term.Restore(d.fd, before) // if it is interrupted
+	fmt.Fprint(d.out, visible(question)+": ")
+	defer fmt.Fprintln(d.out)
+	type reply struct {
+		text []byte
+		err  error
+	}
+	replied := make(chan reply, 1)
+	go func() { // like read's
+		text, err := term.ReadPassword(d.fd)
+		replied <- reply{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case r := <-replied:
+		if r.err == io.EOF {
+			return "", errNoAnswer
+		}
+		return string(r.text), r.err
 	}
 }
 

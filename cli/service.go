@@ -2,8 +2,11 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +17,7 @@ import (
 	"hotfolder/agent"
 	"hotfolder/config"
 	"hotfolder/installer"
+	"hotfolder/private"
 	"hotfolder/store"
 )
 
@@ -25,25 +29,26 @@ func (a *app) service() *cobra.Command {
 		Example: "  sudo hotfolder --config /etc/hotfolder/hotfolder.yaml service install\n  sudo hotfolder service start\n  hotfolder service status",
 	}
 	group(c)
+	alone := func(do func() error) func(context.Context) error { return func(context.Context) error { return do() } }
 	c.AddCommand(
-		a.serviceCommand("install", "Register the service, to start with the machine", "installed; 'hotfolder service start' starts it", a.installService),
-		a.serviceCommand("uninstall", "Stop and remove the service; configuration, ledger and pictures stay", "removed", installer.Uninstall),
-		a.serviceCommand("start", "Start the service", "started", installer.Start),
-		a.serviceCommand("stop", "Stop the service and wait until it has ended", "stopped", installer.Stop),
-		a.serviceCommand("restart", "Stop the service and start it again", "restarted", restartService),
+		a.serviceInstall(),
+		a.serviceCommand("uninstall", "Stop and remove the service; configuration, ledger and pictures stay", "removed", alone(installer.Uninstall)),
+		a.serviceCommand("start", "Start the service", "started", alone(installer.Start)),
+		a.serviceCommand("stop", "Stop the service and wait until it has ended", "stopped", alone(installer.Stop)),
+		a.serviceCommand("restart", "Stop the service and start it again", "restarted", alone(restartService)),
 		a.serviceStatus(),
 	)
 	return c
 }
 
-func (a *app) serviceCommand(name, short, done string, do func() error) *cobra.Command {
+func (a *app) serviceCommand(name, short, done string, do func(context.Context) error) *cobra.Command {
 	return &cobra.Command{
 		Use:     name,
 		Short:   short,
 		Example: "  hotfolder service " + name,
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if err := do(); err != nil {
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := do(c.Context()); err != nil {
 				return err
 			}
 			fmt.Fprintln(a.out, "service "+done) // an installer may have given it nowhere to say so, which is no failure
@@ -52,13 +57,87 @@ func (a *app) serviceCommand(name, short, done string, do func() error) *cobra.C
 	}
 }
 
+func (a *app) serviceInstall() *cobra.Command {
+	var account string
+	var passwordStdin bool
+	c := a.serviceCommand("install", "Register the service, to start with the machine", "installed; 'hotfolder service start' starts it",
+		func(ctx context.Context) error { return a.installService(ctx, account, passwordStdin) })
+	c.Long = `Install registers the service. It runs as root or Windows' LocalSystem, or as the account that --account names, which then owns the data
+folder with the login and the ledger, and on Windows gets the right to log on as a service. The account must be able to read and
+write the hot folders: that is for you to see to. Installed again, it keeps its account.
+
+On Windows, an account with a password is asked for it; --password-stdin takes it from standard input. 'NT AUTHORITY\LocalService' and 'NT SERVICE\hotfolder'
+have none, nor have managed accounts, whose name ends with $.`
+	c.Example = `  sudo hotfolder service install
+  sudo hotfolder service install --account studio
+  hotfolder service install --account "NT AUTHORITY\LocalService"
+  hotfolder service install --account STUDIO\anna --password-stdin < password.txt`
+	c.Flags().StringVar(&account, "account", "", "run it as this `ACCOUNT` (default: as before, at first root or LocalSystem)")
+	c.Flags().BoolVar(&passwordStdin, "password-stdin", false, "read the account's password from standard input (Windows)")
+	return c
+}
+
 // installService installs only what can run: a service has nobody to show a configuration's errors to.
-func (a *app) installService() error {
+func (a *app) installService(ctx context.Context, account string, passwordStdin bool) error {
 	c, err := a.readyConfig()
 	if err != nil {
 		return err
 	}
-	return installer.Install(installer.Options{Config: c.File})
+	password, err := a.accountPassword(ctx, account, passwordStdin)
+	if err != nil {
+		return err
+	}
+	for _, f := range c.Folders {
+		for _, m := range mapped(f) {
+			fmt.Fprintf(a.err, "hotfolder: %s; write %s instead\n", visible(m.what), visible(m.unc))
+		}
+	}
+	return installer.Install(installer.Options{
+		Config: c.File, Account: account, Password: password,
+		Access: func(uid string) error { return giveToAccount(c, uid) },
+	})
+}
+
+// giveToAccount gives an account what the agent reads and writes beside the hot folders.
+func giveToAccount(c *config.Config, uid string) error {
+	if err := private.MkdirAll(c.DataDir); err != nil {
+		return err
+	}
+	if err := private.Give(c.DataDir, uid); err != nil {
+		return err
+	}
+	for _, file := range []string{c.Account.CredentialsFile, c.Dashboard.PasswordFile, c.Mail.PasswordFile} {
+		if file == "" {
+			continue
+		}
+		if err := private.Give(file, uid); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// accountPassword is the password of a service's account; "" if it has none.
+func (a *app) accountPassword(ctx context.Context, account string, fromStdin bool) (string, error) {
+	switch {
+	case account == "" && fromStdin:
+		return "", usage(errors.New("--password-stdin is for --account"))
+	case account == "" || !installer.HasPassword(account):
+		return "", nil
+	case fromStdin:
+		const longest = 4 << 10 // bytes; Windows takes 256 characters
+		b, err := io.ReadAll(io.LimitReader(a.in, longest))
+		if err != nil {
+			return "", fmt.Errorf("the password cannot be read from standard input: %w", err)
+		}
+		password, _, _ := strings.Cut(string(b), "\n")
+		return strings.TrimSuffix(password, "\r"), nil
+	}
+	d := a.dialogue()
+	if d == nil {
+		return "", usage(fmt.Errorf("the account %s has a password: give it with --password-stdin", visible(account)))
+	}
+	return d.secret(ctx, "Password of "+account)
 }
 
 func restartService() error {

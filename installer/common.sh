@@ -26,6 +26,17 @@ of_sandbox() { # NAME
 	tr -d '\r' <"${work-.}/sandbox" | sed -n "s/^$1  *//p" | head -1
 }
 
+# flood drops pictures that all differ, by a comment in them, until there is a file STOP; it prints how many.
+flood() { # PICTURE INTO STOP
+	local n
+	for ((n = 0; ; n++)); do
+		[ ! -e "$3" ] || break
+		{ printf '\xff\xd8\xff\xfe\x00\x06%04d' "$n" && tail -c +3 "$1"; } >"$2/flood$n.jpg"
+		sleep 0.05
+	done
+	echo "$n"
+}
+
 # retry tries a command that needs the network four times.
 retry() {
 	for pause in 5 20 60; do

@@ -1,6 +1,6 @@
 // Package installer makes the agent a service of the operating system: Windows' service control manager, systemd or
 // launchd, through kardianos/service. Read this file (register, start, stop, remove), then run.go (being the service),
-// notify.go (telling systemd), watchdog.go (where there is no systemd), events.go (Windows' event log), query_*.go (how it is), unit.go (what systemd is told) and register_windows.go (what Windows is told).
+// notify.go (telling systemd), watchdog.go (where there is no systemd), events.go (Windows' event log), query_*.go (how it is), unit.go (what systemd is told), account*.go (as whom it runs) and register_windows.go (what Windows is told).
 package installer
 
 import (
@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/kardianos/service"
@@ -20,7 +21,12 @@ const Name = "hotfolder"
 
 // Options say what the service runs.
 type Options struct {
-	Config string // the configuration file; it must exist
+	Config   string // the configuration file; it must exist
+	Account  string // as whom; "": as before, at first as root or Windows' LocalSystem
+	Password string // of the account, if HasPassword says that it has one
+
+	// Access, unless it is nil, gives the account what it needs, before the service is started. uid is its user id or, on Windows, its SID.
+	Access func(uid string) error
 }
 
 // Status is what the service manager says about the service.
@@ -54,7 +60,7 @@ var (
 )
 
 // Install registers this program as a service that starts with the machine. An earlier registration is replaced, and
-// goes on running if it was. It does not start a new one. On Windows the account that somebody gave the service is kept.
+// goes on running if it was. It does not start a new one. On Windows the account gets the right to log on as a service.
 func Install(o Options) error {
 	if err := mayChange(); err != nil {
 		return fmt.Errorf("install service: %w", err)
@@ -62,11 +68,14 @@ func Install(o Options) error {
 	if isPackaged() {
 		return fmt.Errorf("install service: %w", ErrPackaged)
 	}
+	if strings.ContainsRune(o.Account+o.Password, 0) {
+		return errors.New("install service: the account or its password holds a NUL")
+	}
 	d, err := definition(o)
 	if err != nil {
 		return fmt.Errorf("install service: %w", err)
 	}
-	return with(d, "install", func(s service.Service) error { return install(s, d) })
+	return with(d, "install", func(s service.Service) error { return install(s, d, o) })
 }
 
 // Uninstall stops the service and removes it. It is no error if there is none.
@@ -125,7 +134,7 @@ func with(d *service.Config, what string, do func(service.Service) error) error 
 	return nil
 }
 
-func install(s service.Service, d *service.Config) error {
+func install(s service.Service, d *service.Config, o Options) error {
 	before, err := status(s)
 	if err != nil {
 		return err
@@ -141,10 +150,23 @@ func install(s service.Service, d *service.Config) error {
 	if err := setRecovery(); err != nil {
 		return fmt.Errorf("set restart on failure: %w", err)
 	}
+	if o.Account != "" {
+		if err := admit(o); err != nil {
+			return fmt.Errorf("let %s be the service's account: %w", o.Account, err)
+		}
+	}
 	if before == Running {
 		return began(s.Start())
 	}
 	return nil
+}
+
+func admit(o Options) error {
+	uid, err := entitle(o.Account)
+	if err == nil && o.Access != nil {
+		err = o.Access(uid)
+	}
+	return err
 }
 
 func uninstall(s service.Service) error {
@@ -227,8 +249,13 @@ func definition(o Options) (*service.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	user, err := userName(o.Account)
+	if err != nil {
+		return nil, fmt.Errorf("account %s: %w", o.Account, err)
+	}
 	d := &service.Config{
 		Name:        Name,
+		UserName:    user,
 		DisplayName: "Hotfolder for AutoRetouch",
 		Description: "Sends finished pictures from watched folders through AutoRetouch and brings the results back.",
 		Executable:  program,
@@ -238,6 +265,7 @@ func definition(o Options) (*service.Config, error) {
 		"SystemdScript":    unit(d),
 		"DelayedAutoStart": true, // Windows: after the network and the shares
 		"RunAtLoad":        true, // launchd: at boot
+		"Password":         o.Password,
 	}
 	return d, nil
 }

@@ -55,7 +55,7 @@ func TestEachChangeMayBeRepeated(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("setRecovery speaks to the real service manager")
 	}
-	anew := func(s service.Service) error { return install(s, nil) }
+	anew := func(s service.Service) error { return install(s, nil, Options{}) }
 	none, idle, busy, broken := fake{}, fake{installed: true}, fake{installed: true, running: true}, fake{installed: true, failed: true}
 	for _, test := range []struct {
 		name string
@@ -142,6 +142,12 @@ func TestUnit(t *testing.T) {
 	for _, hides := range []string{"\nProtectHome", "\nPrivateTmp", "\nProtectSystem=strict"} {
 		if strings.Contains(got, hides) {
 			t.Errorf("%s could hide a hot folder", hides)
+		}
+	}
+	d.UserName = "anna"
+	for _, line := range []string{"\nUser=anna\n", "\nCapabilityBoundingSet=\n"} {
+		if own := unit(d); !strings.Contains(own, line) {
+			t.Errorf("for anna, it lacks %q in\n%s", line, own)
 		}
 	}
 	for _, packages := range []string{"{{", "\nUser=", "/etc/hotfolder", "/usr/bin"} {

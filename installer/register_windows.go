@@ -2,6 +2,7 @@ package installer
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kardianos/service"
@@ -9,16 +10,25 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
-// replace changes the command of a stopped service. Registering it anew would lose the account that somebody gave it, whose password
-// only they know.
+// replace changes the command of a stopped service and, if one is named, its account. Registering it anew would lose the account that
+// somebody gave it, whose password only they know.
 func replace(_ service.Service, d *service.Config) error {
 	command, err := windows.UTF16PtrFromString(windows.ComposeCommandLine(append([]string{d.Executable}, d.Arguments...)))
 	if err != nil {
 		return err
 	}
+	var user, password *uint16
+	if d.UserName != "" {
+		if user, err = windows.UTF16PtrFromString(d.UserName); err != nil {
+			return err
+		}
+		if password, err = windows.UTF16PtrFromString(fmt.Sprint(d.Option["Password"])); err != nil { // "" where there is none
+			return err
+		}
+	}
 	return registered(func(s *mgr.Service) error {
 		return windows.ChangeServiceConfig(s.Handle, windows.SERVICE_NO_CHANGE, windows.SERVICE_NO_CHANGE, windows.SERVICE_NO_CHANGE,
-			command, nil, nil, nil, nil, nil, nil)
+			command, nil, nil, nil, user, password, nil)
 	})
 }
 

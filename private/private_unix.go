@@ -3,8 +3,13 @@
 package private
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -27,6 +32,36 @@ func GiveTo(f *os.File, like string) error {
 		return nil
 	}
 	return f.Chown(int(owner.Uid), int(owner.Gid))
+}
+
+// Give makes a file, or a folder and all that is in it, a user's, of whom uid is the id. Only root may.
+func Give(path, uid string) error {
+	who, err := user.LookupId(uid)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.Atoi(who.Uid)
+	if err != nil {
+		return err
+	}
+	group, err := strconv.Atoi(who.Gid)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(filepath.Dir(path)) // which no link that is put there meanwhile leads out of
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), filepath.Base(path), func(name string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			err = root.Lchown(name, id, group)
+		}
+		if errors.Is(err, fs.ErrNotExist) && name != filepath.Base(path) { // gone meanwhile
+			return nil
+		}
+		return err
+	})
 }
 
 // check refuses a file that others than its owner can read or change.

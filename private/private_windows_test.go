@@ -55,3 +55,31 @@ func TestRightsAreSet(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is given to an account is its own, and still private.
+func TestGive(t *testing.T) {
+	const localService = "S-1-5-19"
+	dir := filepath.Join(t.TempDir(), "data")
+	path := filepath.Join(dir, "copies", "secret")
+	if err := WriteFile(path, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Give(dir, localService); err != nil {
+		t.Fatal(err)
+	}
+	if owner, err := ownerOf(dir); err != nil || owner.String() != localService {
+		if os.Getenv("WINEPREFIX") == "" {
+			t.Errorf("of %v, %v", owner, err)
+		}
+		t.Log("Wine does not keep owners")
+	}
+	if err := WriteFile(path, []byte("y")); err != nil { // an administrator's login
+		t.Error(err)
+	}
+	if err := Give(filepath.Join(dir, "gone"), localService); err == nil {
+		t.Error("gave what is not there")
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Error(err)
+	}
+}

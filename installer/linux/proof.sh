@@ -17,17 +17,6 @@ process() { # NAME: a picture dropped comes out on the other side
 delivered() { find /srv/photos/out -type f | wc -l; }
 has_delivered() { [ "$(delivered)" = "$1" ]; }
 
-# flood drops pictures that all differ, by a comment in them, until there is a file named stop; it prints how many.
-flood() {
-	local n
-	for ((n = 0; ; n++)); do
-		[ ! -e stop ] || break
-		{ printf '\xff\xd8\xff\xfe\x00\x06%04d' "$n" && tail -c +3 coffee.jpg; } >"/srv/photos/in/$1$n.jpg"
-		sleep 0.05
-	done
-	echo "$n"
-}
-
 # readme runs a line of README's "Install on Linux" as it stands there, but for what comes after it here: the package's file, and
 # arguments instead of a person who answers.
 readme() { # LINE [ARGUMENT…]
@@ -49,8 +38,9 @@ done
 say "configure, log in and start as README says"
 hotfolder sandbox --processing 1s >sandbox &
 until_true grep -q '^hotfolder run' sandbox # its last line
+api=$(grep -om1 'http://[0-9.:]*' sandbox)
 mkdir -p /srv/photos
-readme "hotfolder init --system" --yes --input /srv/photos/in --output /srv/photos/out --data-dir /var/lib/hotfolder --api "$(grep -om1 'http://[0-9.:]*' sandbox)" \
+readme "hotfolder init --system" --yes --input /srv/photos/in --output /srv/photos/out --data-dir /var/lib/hotfolder --api "$api" \
 	--organization "$(of_sandbox organization)" --workflow "$(of_sandbox '    workflow:')"
 of_sandbox 'refresh token' | readme "hotfolder login" --refresh-token-stdin
 readme "chown -R hotfolder: /srv/photos"
@@ -105,13 +95,13 @@ sed -i '$d' /etc/hotfolder/hotfolder.yaml
 systemctl start hotfolder
 
 say "upgrade in the middle of work: nothing is lost, nothing paid twice"
-flood picture >dropped &
+flood coffee.jpg /srv/photos/in stop >dropped &
 flood=$!
-until_true test -s /srv/photos/out/picture0.png
+until_true test -s /srv/photos/out/flood0.png
 pid=$(main_pid)
 dpkg -i newer.deb >/dev/null
 is_new_pid "$pid"
-until_true test -s /srv/photos/out/picture1.png
+until_true test -s /srv/photos/out/flood1.png
 touch stop
 wait "$flood"
 until_true has_delivered $((2 + $(cat dropped)))
@@ -131,11 +121,37 @@ process third.jpg
 $audit >/dev/null
 has_delivered $((3 + $(cat dropped)))
 
+cp /usr/bin/hotfolder /proof
 say "purge: nothing of it is left but the pictures"
 dpkg -P hotfolder >/dev/null
 fails getent passwd hotfolder
 fails getent group hotfolder
 left=$(find / -xdev -path /proof -prune -o -path /proc -prune -o -path /run/systemd/transient -prune -o -name '*hotfolder*' -print)
 [ -z "$left" ] || { echo "left: $left"; false; }
+
+say "without a package: a service that runs as another user, to whom it gives the data folder"
+useradd --system studio
+mkdir -p /etc/hotfolder
+cat >/etc/hotfolder/hotfolder.yaml <<-CONFIG
+	account: {organization: "$(of_sandbox organization)"}
+	api: {url: "$api", auth_url: "$api"}
+	data_dir: /var/lib/hotfolder
+	dashboard: {listen: ""}
+	folders: [{name: studio, input: /srv/photos/in, output: /srv/photos/out, workflow: "$(of_sandbox '    workflow:')"}]
+CONFIG
+of_sandbox 'refresh token' | /proof/hotfolder login --refresh-token-stdin
+rm -r /srv/photos/*/*
+chown -R studio: /srv/photos
+fails /proof/hotfolder service install --account nobody-of-that-name
+/proof/hotfolder service install --account studio
+/proof/hotfolder service install # keeps it
+/proof/hotfolder service start
+/proof/hotfolder service status | grep -qx 'account  *studio'
+[ "$(stat -c %U "/proc/$(main_pid)")" = studio ]
+process fourth.jpg
+of_sandbox 'refresh token' | /proof/hotfolder login --refresh-token-stdin
+[ "$(stat -c %U /var/lib/hotfolder/credentials.json /var/lib/hotfolder/ledger.db | uniq)" = studio ]
+/proof/hotfolder service uninstall
+fails systemctl cat hotfolder
 kill %1
 echo PROVED

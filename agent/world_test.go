@@ -45,6 +45,7 @@ type world struct {
 	webhook     string       // to which the API announces results
 	agent       *agent.Agent // while it runs
 	stop        func() error
+	died        time.Time // when it was killed; see dieAt
 	logged      log
 }
 

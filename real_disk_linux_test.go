@@ -67,7 +67,7 @@ func TestRealHangAtTheStart(t *testing.T) {
 
 	faults("read write sync hang 1")
 	var begun []*exec.Cmd // Linux lets them end when the file system answers
-	says := func(text string, args ...string) {
+	begin := func(args ...string) (says func(texts ...string)) {
 		t.Helper()
 		file := filepath.Join(t.TempDir(), "said")
 		out, err := os.Create(file)
@@ -80,17 +80,18 @@ func TestRealHangAtTheStart(t *testing.T) {
 		startProcess(t, c)
 		begun = append(begun, c)
 		began := time.Now()
-		until(t, args[0]+" says: "+text, time.Minute, func() bool {
-			said, err := os.ReadFile(file)
-			return err == nil && strings.Contains(string(said), text)
-		})
-		t.Logf("%v: after %.1f s", args, time.Since(began).Seconds())
+		return func(texts ...string) {
+			t.Helper()
+			for _, text := range texts {
+				until(t, args[0]+" says: "+text, time.Minute, func() bool {
+					said, err := os.ReadFile(file)
+					return err == nil && strings.Contains(string(said), text)
+				})
+			}
+			t.Logf("%v: after %.1f s", args, time.Since(began).Seconds())
+		}
 	}
-	says("sick: input "+filepath.Join(sick.at, "in")+" does not answer", "check")
-	says("healthy: output "+filepath.Join(healthy.at, "out")+": wrote, renamed and deleted a file", "check")
-	says("to watch, of at most", "check") // the last thing it looks at
-	says("the output folder of sick: its file system does not answer", "redeliver", "--folder", "sick")
-
+	checkSays := begin("check")
 	config, err := os.ReadFile(s.config)
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +99,14 @@ func TestRealHangAtTheStart(t *testing.T) {
 	local := s.config
 	s.config = filepath.Join(s.dir, "far.yaml")
 	write(t, s.config, strings.Replace(string(config), "data_dir: data", fmt.Sprintf("data_dir: %q", filepath.Join(sick.at, "data")), 1), 0o600)
-	says("data_dir "+filepath.Join(sick.at, "data")+" does not answer", "run")
+	farSays := begin("run")
 	s.config = local
+	checkSays("sick: input "+filepath.Join(sick.at, "in")+" does not answer",
+		"healthy: output "+filepath.Join(healthy.at, "out")+": wrote, renamed and deleted a file",
+		"to watch, of at most") // the last thing it looks at
+	farSays("data_dir " + filepath.Join(sick.at, "data") + " does not answer")
+	const silent = "the output folder of sick: its file system does not answer"
+	begin("redeliver", "--folder", "sick")(silent)
 
 	agent = s.start()
 	s.drop(sick, 5)
@@ -108,9 +115,10 @@ func TestRealHangAtTheStart(t *testing.T) {
 	if want := "a folder does not answer, it is taken up when it does\" path=" + filepath.Join(sick.at, "in"); !strings.Contains(s.log(), want) {
 		t.Errorf("the log lacks %s", want)
 	}
+	sickSays := begin("redeliver", "--folder", "sick")
+	begin("redeliver", "--folder", "healthy")("0 results to be downloaded again, 10 in place already")
+	sickSays(silent)
 	until(t, "status says so", time.Minute, func() bool { return s.says("the folder does not answer") })
-	says("the output folder of sick: its file system does not answer", "redeliver", "--folder", "sick")
-	says("0 results to be downloaded again, 10 in place already", "redeliver", "--folder", "healthy")
 	faults("")
 	s.waitForResults()
 	for _, c := range begun {

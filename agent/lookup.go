@@ -60,7 +60,7 @@ func (a *Agent) lost(known map[string]missing) map[*folder][]missing {
 		}
 		for _, listed := range jobs {
 			job, err := a.Ledger.Get(listed.ID)
-			if err != nil || job.State != store.Submitting || a.stage(store.Uploaded).has(job.ID) { // as in take
+			if err != nil || job.State != store.Submitting || a.stage(store.Uploaded).has(job.ID) { // created meanwhile, or just being
 				continue
 			}
 			m := missing{job: job, intent: job.History[len(job.History)-1].Time, since: time.Now()}

@@ -122,7 +122,7 @@ func (k *checker) conclusion() string {
 
 func (k *checker) all(ctx context.Context, c *config.Config) {
 	k.ok("configuration %s", c.File)
-	k.silent = c.Silent()
+	k.silent = stillSilent(c.Silent())
 	for _, err := range []error{c.RequireFolders(), c.RequireOrganization()} {
 		if err != nil {
 			k.configError(err)

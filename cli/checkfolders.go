@@ -25,9 +25,6 @@ const (
 	toConnect = "create it, or connect the share or disk"
 )
 
-// answersWithin is how long a file system may take to answer.
-const answersWithin = 15 * time.Second
-
 // at has look look at a folder, and tells what it finds and whether that is good. On a share that hangs a look may take for ever: then it is
 // left behind, and nothing of it is told.
 func (k *checker) at(what, dir string, look func(*checker) bool) bool {

@@ -8,9 +8,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"hotfolder/autoretouch"
 	"hotfolder/config"
+	"hotfolder/watcher"
 )
 
 const refreshTokenVariable = "AUTORETOUCH_REFRESH_TOKEN"
@@ -30,13 +33,34 @@ func (a *app) configBy(load func(file string, getenv func(string) string) (*conf
 	if err != nil {
 		return nil, usage(err)
 	}
-	if slices.Contains(c.Silent(), c.DataDir) {
+	if slices.Contains(c.Silent(), c.DataDir) && len(stillSilent([]string{c.DataDir})) > 0 {
 		return nil, fmt.Errorf("data_dir %s does not answer; "+toMendSilence, c.DataDir)
 	}
 	return c, nil
 }
 
+// answersWithin is how long a file system may take to answer: the disks of a NAS that sleeps take some seconds.
+const answersWithin = 15 * time.Second
+
 const toMendSilence = "see to the share or disk that it is on, or unmount it"
+
+// stillSilent are those of the paths that do not answer, be they asked once more and longer.
+func stillSilent(paths []string) (silent []string) {
+	answers := make([]error, len(paths))
+	var all sync.WaitGroup
+	for i, path := range paths {
+		all.Go(func() {
+			answers[i] = watcher.Within(answersWithin, func(func()) error { _, err := os.Stat(path); return err })
+		})
+	}
+	all.Wait()
+	for i, err := range answers {
+		if err == watcher.ErrNoAnswer {
+			silent = append(silent, paths[i])
+		}
+	}
+	return silent
+}
 
 // readyConfig is a configuration with all that an agent needs to run.
 func (a *app) readyConfig() (*config.Config, error) {

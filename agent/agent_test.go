@@ -356,6 +356,44 @@ func TestCreditsPerDay(t *testing.T) {
 	})
 }
 
+// What another hot folder may have spent counts, too, though its executions are not yet known: the answers to their creation were lost.
+func TestCreditsPerDayCountWhatIsBeingCreated(t *testing.T) {
+	in(t, studio{
+		config: "limits: {credits_per_day: 25}", second: "settle: 2s",
+		sandbox: sandbox.Options{Faults: sandbox.Faults{ListLag: 25 * time.Second, DropAfter: sandbox.Chance{Count: 2, At: []string{sandbox.Create}}}},
+	}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.drop("b.jpg", picture(2))
+		w.settle(2, store.Submitting)
+		w.write("in2/c.jpg", picture(3))
+		w.write("in2/d.jpg", picture(4))
+		w.settle(2, store.Delivered)
+		time.Sleep(time.Hour)
+		w.wantPaid(2)
+	})
+}
+
+// What is just being created counts with its own price.
+func TestCreditsPerDayOfDifferentPrices(t *testing.T) {
+	in(t, studio{config: "limits: {credits_per_day: 25}", second: "settle: 2s", idle: true}, func(w *world) {
+		w.cfg.Folders[1].Workflow = sandbox.FastCheck // 1 credit, the other one 10
+		w.transport = &gruffAPI{next: w.sandbox.InProcess()}
+		w.start()
+		w.drop("0.jpg", picture(0))
+		w.write("in2/0.jpg", picture(20))
+		w.settle(2, store.Delivered)
+		w.drop("1.jpg", picture(1))
+		w.settle(1, store.Submitting)
+		for i := range 14 {
+			w.write(fmt.Sprintf("in2/%d.jpg", i+1), picture(i+21))
+		}
+		time.Sleep(time.Hour)
+		if got := w.sandbox.Books().Charged(); got != 25 {
+			t.Errorf("%d credits were spent of 25", got)
+		}
+	})
+}
+
 func TestAFolderThatIsAway(t *testing.T) {
 	for _, dir := range []string{"in", "out"} {
 		t.Run(dir, func(t *testing.T) {

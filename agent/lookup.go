@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -97,7 +98,7 @@ func (a *Agent) lookAll(ctx context.Context, lost map[*folder][]missing) {
 		for _, m := range jobs {
 			var err error
 			if e, ok := found[m.job.ID]; ok {
-				err = a.created(f, m.job, e.ID, a.account.price(f.Workflow), "execution found by its label")
+				err = a.created(f, m.job, e.ID, cmp.Or(e.ChargedCredits, a.account.price(f.Workflow)), "execution found by its label")
 			} else if listErr == nil && sure(m) {
 				_, err = a.step(m.job, store.Uploaded, "no execution carries its label: it is created again", nil)
 			}

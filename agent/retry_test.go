@@ -100,6 +100,6 @@ func (g *gruffAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 		}, nil
 	}
 	resp, err := g.next.RoundTrip(r)
-	time.Sleep(10 * time.Second)
+	time.Sleep(40 * time.Second)
 	return resp, err
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,12 +35,17 @@ func (a *Agent) mayCreate(f *folder) int {
 	if a.troubles.has(OutOfCredits, "") || !a.known.has(f.Workflow) {
 		return 0
 	}
-	busy := a.stage(store.Uploaded).busy() // before the counts, so that none is missed in between
+	busy := map[*folder]int{} // before the counts, so that none is missed in between
+	all := 0
+	for _, other := range a.folders {
+		busy[other] = a.stage(store.Uploaded).busyFor(other)
+		all += busy[other]
+	}
 	counts, err := a.Ledger.Counts()
 	if err != nil {
 		return 0
 	}
-	return min(a.inFlightRoom(f, counts)-busy, a.affordable(f, counts, busy))
+	return min(a.inFlightRoom(f, counts)-all, a.affordable(f, counts, busy))
 }
 
 // inFlightRoom is what limits.in_flight leaves to a folder. A quarter of the limit is for those that have little in flight: executions
@@ -59,8 +65,9 @@ func (a *Agent) inFlightRoom(f *folder, counts map[string]map[store.State]int) i
 	return room
 }
 
-// affordable is how many executions of a folder credits_per_day still allows when that many are being created.
-func (a *Agent) affordable(f *folder, counts map[string]map[store.State]int, busy int) int {
+// affordable is how many executions of a folder credits_per_day still allows while so many are in hand. What may have been created
+// and is not yet known counts as spent.
+func (a *Agent) affordable(f *folder, counts map[string]map[store.State]int, busy map[*folder]int) int {
 	limit := a.Config.Limits.CreditsPerDay
 	if limit == 0 {
 		return noLimit
@@ -74,10 +81,14 @@ func (a *Agent) affordable(f *folder, counts map[string]map[store.State]int, bus
 		return 0
 	}
 	a.troubles.clear(CreditsLimit, "")
-	if cost == 0 { // until its price is known, which the first one asks for
-		return 1 - busy
+	if cost == 0 { // the first one asks for its price
+		return 1 - busy[f]
 	}
-	return left/cost - busy - counts[f.Name][store.Submitting]
+	for _, other := range a.folders {
+		price := cmp.Or(a.account.price(other.Workflow), cost) // as good a guess as any until it is known
+		left -= price * (busy[other] + counts[other.Name][store.Submitting])
+	}
+	return left / cost
 }
 
 // creditsLeft is what is left of today's limit.
@@ -92,6 +103,7 @@ func (a *Agent) creditsLeft(limit int) int {
 // submit creates the job's execution: uploaded → submitting → processing. That it is about to is in the ledger before the call is
 // made. When the answer does not say whether the call was handled, the job stays in submitting, which is lookup's.
 func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
+	before := a.account.price(f.Workflow)
 	flow, err := a.workflow(ctx, f)
 	if err != nil {
 		return err
@@ -104,8 +116,8 @@ func (a *Agent) submit(ctx context.Context, f *folder, job store.Job) error {
 			return err
 		}
 	}
-	if limit := a.Config.Limits.CreditsPerDay; limit > 0 && a.creditsLeft(limit) < flow.price {
-		return errLater
+	if limit := a.Config.Limits.CreditsPerDay; limit > 0 && (flow.price > before || a.creditsLeft(limit) < flow.price) {
+		return errLater // at a higher price it is to be seen anew how many are affordable
 	}
 	if done, err := a.reuse(f, job, flow); done || err != nil {
 		return err

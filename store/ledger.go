@@ -277,7 +277,7 @@ func putCredits(tx *bbolt.Tx, old, job *Job) error {
 	if day.IsZero() {
 		day = time.Now()
 	}
-	return count(tx, bCredits, []byte(day.Format(time.DateOnly)), charged)
+	return count(tx, bCredits, dayKey(day), charged)
 }
 
 func count(tx *bbolt.Tx, bucket, key []byte, by int) error {

@@ -336,6 +336,24 @@ func TestCreditsAreCountedOnTheDayOfSubmission(t *testing.T) {
 	}
 }
 
+// The day is this machine's, also of a time that the API gave.
+func TestCreditsAreCountedOnTheLocalDay(t *testing.T) {
+	l := open(t)
+	job := add(t, l, newJob("a.jpg", sha))
+	job = walk(t, l, job.ID, store.Uploaded, store.Submitting)
+	local := time.Date(2026, 11, 23, 12, 0, 0, 0, time.Local)
+	_, offset := local.Zone()
+	elsewhere := local.In(time.FixedZone("elsewhere", offset+13*60*60)) // where it is the 24th
+	if _, err := l.Step(job, store.Processing, "", func(j *store.Job) { j.Credits, j.SubmittedAt = 10, elsewhere }); err != nil {
+		t.Fatal(err)
+	}
+	for _, day := range []time.Time{local, elsewhere} {
+		if got, err := l.Credits(day); got != 10 || err != nil {
+			t.Errorf("%d credits on the day of %v, %v; want 10", got, day, err)
+		}
+	}
+}
+
 func TestJobsPagesThroughAll(t *testing.T) {
 	l := open(t)
 	var wg sync.WaitGroup

@@ -176,7 +176,7 @@ func (l *Ledger) Counts() (counts map[string]map[State]int, err error) {
 // Credits returns what the executions submitted on that local day cost.
 func (l *Ledger) Credits(day time.Time) (credits int, err error) {
 	err = l.view(func(tx *bbolt.Tx) error {
-		credits = int(number(tx.Bucket(bCredits).Get([]byte(day.Format(time.DateOnly)))))
+		credits = int(number(tx.Bucket(bCredits).Get(dayKey(day))))
 		return nil
 	})
 	return credits, err
@@ -306,6 +306,9 @@ func stateKey(state State, folder string, seq uint64) []byte {
 	key := append([]byte{letters[state]}, folder...)
 	return binary.BigEndian.AppendUint64(append(key, 0), seq)
 }
+
+// dayKey stands for the local day, wherever the time is from.
+func dayKey(t time.Time) []byte { return []byte(t.Local().Format(time.DateOnly)) }
 
 func countKey(state State, folder string) []byte { return []byte(string(state) + "\x00" + folder) }
 

@@ -67,6 +67,7 @@ type Agent struct {
 	happened happenings
 	since    time.Time
 
+	polling, lookingUp   pulse        // of these loops
 	deliveries, failures atomic.Int64 // since the start
 	failRate             rate
 	freeSpace            func(dir string) (uint64, error)

@@ -131,6 +131,7 @@ func find(lists map[string]map[string]running, execution string) (r running, run
 // the newest, where they should stand in it, and one by one for what it does not show there.
 func (p *poller) confirmAll(ctx context.Context, workflow string, due, all map[string]running) error {
 	for before := 0; len(due) > 1 && len(due) != before; {
+		p.polling.beat(p.callTime())
 		page, err := p.api.Executions(ctx, workflow, pageSize, placeInList(due, all))
 		if err != nil {
 			return err

@@ -33,6 +33,7 @@ func (a *Agent) lookupLoop(ctx, work context.Context) {
 	known := map[string]missing{}
 	wait := idleLook
 	for ctx.Err() == nil {
+		a.lookingUp.beat(idleLook)
 		lost := a.lost(known)
 		if len(lost) == 0 {
 			wait = idleLook
@@ -45,6 +46,7 @@ func (a *Agent) lookupLoop(ctx, work context.Context) {
 				continue
 			}
 		}
+		a.lookingUp.beat(wait)
 		pause(ctx, wait, a.lookups)
 	}
 }
@@ -125,6 +127,7 @@ func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing, margin t
 	newestFirst, last := true, time.Time{}
 	list := newListing(a.api, f.Workflow, someTries)
 	for offset := 0; ; {
+		a.lookingUp.beat(2 * time.Hour) // the pauses that the API may ask for between three tries, an hour each
 		page, err := list.page(ctx, offset)
 		if err != nil {
 			return found, err

@@ -45,9 +45,11 @@ type poller struct {
 func (a *Agent) pollLoop(ctx, work context.Context) {
 	p := &poller{Agent: a, interval: a.Config.Polling.Min, vanished: map[string]time.Time{}, strange: map[autoretouch.Status]bool{}, told: map[hint]heard{}}
 	for ctx.Err() == nil {
+		a.polling.beat(a.callTime())
 		lists, n := p.unfinished()
 		switch {
 		case n == 0:
+			a.polling.beat(time.Hour)
 			pause(ctx, time.Hour, a.polls)
 			p.interval = a.Config.Polling.Min
 			if p.announced() {
@@ -62,9 +64,14 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 		default:
 			p.rounds(work, lists)
 		}
-		p.hear(ctx, time.Until(p.last.Add(p.wait())))
+		wait := time.Until(p.last.Add(p.wait()))
+		a.polling.beat(wait)
+		p.hear(ctx, wait)
 	}
 }
+
+// callTime is how long a call of the API may take, with a renewal of the login.
+func (a *Agent) callTime() time.Duration { return 2 * a.Config.API.Timeout }
 
 func anyOf(jobs map[string]running) (r running) {
 	for _, r = range jobs {
@@ -139,6 +146,7 @@ func (p *poller) round(ctx context.Context, workflow string, jobs map[string]run
 		}
 	}
 	for offset, barren := 0, 0; len(jobs) > 0 && barren < 2; {
+		p.polling.beat(p.callTime())
 		page, err := p.api.Executions(ctx, workflow, pageSize, offset)
 		if err != nil {
 			return news, err
@@ -170,6 +178,7 @@ func (p *poller) round(ctx context.Context, workflow string, jobs map[string]run
 
 // single asks for one execution.
 func (p *poller) single(ctx context.Context, r running) (news bool, err error) {
+	p.polling.beat(p.callTime())
 	e, err := p.api.Execution(ctx, r.job.Execution)
 	switch {
 	case errors.Is(err, autoretouch.ErrNotFound):

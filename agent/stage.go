@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"hotfolder/autoretouch"
@@ -24,11 +23,11 @@ type stage struct {
 	do      func(ctx context.Context, f *folder, job store.Job) error
 	room    func(f *folder) int // how many jobs of the folder may be taken now; nil: any number
 
-	gate       gate                      // of the stage's own calls of the API
-	folderGate func(f *folder) *gate     // what else holds the folder's jobs back; nil: nothing
-	wake       chan struct{}             // rung when there may be something to take
-	looked     atomic.Pointer[time.Time] // when loop last looked for something to take; nil: not yet
-	turns      turns                     // of the hot folders
+	gate       gate                  // of the stage's own calls of the API
+	folderGate func(f *folder) *gate // what else holds the folder's jobs back; nil: nothing
+	wake       chan struct{}         // rung when there may be something to take
+	pulse      pulse                 // of loop
+	turns      turns                 // of the hot folders
 
 	mu     sync.Mutex
 	inHand map[string]*folder
@@ -79,7 +78,7 @@ func (a *Agent) loop(ctx, work context.Context, s *stage) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for ctx.Err() == nil {
-		s.beat()
+		s.pulse.beat(idleLook)
 		if !a.take(s, func(f *folder, job store.Job) {
 			wg.Go(func() {
 				a.conclude(work, s, f, job, s.do(work, f, job))

@@ -29,6 +29,7 @@ import (
 	"hotfolder/config"
 	"hotfolder/sandbox"
 	"hotfolder/store"
+	"hotfolder/watcher"
 )
 
 // world is a studio in fake time: one hot folder, a ledger, the sandbox in process, and an agent that comes and goes.
@@ -41,6 +42,7 @@ type world struct {
 	disk        func(agent.Disk) agent.Disk      // and between it and the disk
 	free        func(dir string) (uint64, error) // of the disks; nil: nobody asks
 	cfg         *config.Config
+	events      func() (watcher.Events, error) // of the folders; nil: they are looked at from time to time
 	credentials autoretouch.Credentials
 	webhook     string       // to which the API announces results
 	agent       *agent.Agent // while it runs
@@ -166,7 +168,7 @@ func (w *world) open(once bool) (*agent.Agent, func()) {
 	}
 	l := w.ledger()
 	a, err := agent.New(agent.Options{
-		Config: w.cfg, Ledger: l, API: api, Version: "test", Once: once, FreeSpace: w.free,
+		Config: w.cfg, Ledger: l, API: api, Version: "test", Once: once, FreeSpace: w.free, Events: w.events,
 		Log: slog.New(slog.NewTextHandler(&w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

@@ -70,6 +70,9 @@ func TestHangingShare(t *testing.T) {
 				if n := runtime.NumGoroutine(); n > running+10 { // the test's own come and go
 					t.Errorf("%d goroutines, %d before", n, running)
 				}
+				if since := time.Since(s.folder.Turned()); since > time.Minute {
+					t.Errorf("no turn for %v", since)
+				}
 				if n := h.calls.Load(); n > 3 {
 					t.Errorf("%d calls hang", n)
 				}

@@ -127,8 +127,10 @@ func deliver[T any](ctx context.Context, c chan<- T, v T) {
 func (w *owner) loop() error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	defer w.turned.Store(nil)
 	for {
 		now := time.Now()
+		w.turned.Store(&now)
 		if w.clock.jumped(now) { // who knows what happened meanwhile
 			w.checkNext = now
 			w.walkNow()

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
@@ -100,7 +101,8 @@ type Folder struct {
 	identity         *Root
 	claim            *Claim // nil: none is made
 	include, exclude patterns
-	look             chan struct{} // rung by Look
+	look             chan struct{}             // rung by Look
+	turned           atomic.Pointer[time.Time] // see Turned
 	troubles         troubles
 
 	// Of tests: what else is asked of the system.
@@ -134,6 +136,15 @@ func New(o Options) (*Folder, error) {
 		f.claim = NewClaim(f.root, o.Owner)
 	}
 	return f, nil
+}
+
+// Turned is when the goroutine that holds the folder's state last took a turn, which is every few seconds, also while the share hangs; zero
+// while none runs. It may be called at any time from anywhere.
+func (f *Folder) Turned() time.Time {
+	if t := f.turned.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
 }
 
 // Look asks for a full look at the folder now. It never blocks, and may be called at any time from anywhere.

@@ -138,7 +138,7 @@ const lockWait = time.Second
 
 func (l *Ledger) openOnce(o *bbolt.Options) (err error) {
 	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
-		f, err := os.OpenFile(name, flag, mode)
+		f, err := openForOwner(name, flag, mode)
 		if err != nil {
 			return nil, err
 		}
@@ -162,6 +162,22 @@ func (l *Ledger) openOnce(o *bbolt.Options) (err error) {
 	}
 	l.db, l.fd, l.out = nil, nil, err
 	return err
+}
+
+// openForOwner opens a file. One that root begins is the folder's owner's: what an administrator mends is the agent's to go on with.
+func openForOwner(name string, flag int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(name, flag, mode)
+	if err != nil || flag&os.O_CREATE == 0 {
+		return f, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() == 0 {
+		err = private.GiveTo(f, filepath.Dir(name))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 func (l *Ledger) close() error {

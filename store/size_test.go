@@ -122,15 +122,7 @@ func BenchmarkSize(b *testing.B) {
 // After most of it was thrown away the file is made small again at the next start, with all that is in it.
 func TestAMostlyEmptyFileIsCompacted(t *testing.T) {
 	file := filled(t, 5)
-	junk := []byte("junk")
-	change(t, file, func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucket(junk)
-		if err != nil {
-			return err
-		}
-		return b.Put(junk, make([]byte, 12<<20))
-	})
-	change(t, file, func(tx *bbolt.Tx) error { return tx.DeleteBucket(junk) })
+	bloat(t, file)
 	size := func() int64 {
 		info, err := os.Stat(file)
 		if err != nil {
@@ -159,6 +151,20 @@ func TestAMostlyEmptyFileIsCompacted(t *testing.T) {
 	if _, err := store.Open(file); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("the new file is not locked: %v", err)
 	}
+}
+
+// bloat makes a ledger one that is compacted at the next start.
+func bloat(t *testing.T, file string) {
+	t.Helper()
+	junk := []byte("junk")
+	change(t, file, func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucket(junk)
+		if err != nil {
+			return err
+		}
+		return b.Put(junk, make([]byte, 12<<20))
+	})
+	change(t, file, func(tx *bbolt.Tx) error { return tx.DeleteBucket(junk) })
 }
 
 // A file that grows under a reader that takes its time, as a copy does, waits for nobody.

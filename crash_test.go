@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 12, "how often TestCrash kills the agent")
-	seed  = flag.Uint64("seed", rand.Uint64(), "of the random moments and faults of TestCrash")
+	kills = flag.Int("kills", 12, "how often TestCrash kills the agent, and TestPowerLoss its machine")
+	seed  = flag.Uint64("seed", rand.Uint64(), "of the random moments and faults of both")
 )
 
 // TestCrash kills the real agent at random moments, under random faults of the API, until it was killed often enough, lets it finish,

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var real = flag.Bool("real", false, "run what is called TestReal: real shares, networks, disks and power cuts; as root, with the tools that .ci/run installs")
+var real = flag.Bool("real", false, "run what is called TestReal: real shares, networks and disks; as root, with the tools that .ci/run installs")
 
 // forReal skips a test unless real faults are asked for. Then it wants these tools, and fails where one is missing.
 func forReal(t *testing.T, tools ...string) {

@@ -319,8 +319,8 @@ func (s *studio) look(f *hotFolder, seen map[string]bool) {
 }
 
 func (s *studio) isResult(data []byte) bool {
-	sum := sha256.Sum256(data)
-	return slices.ContainsFunc(s.box.Books().Executions, func(e sandbox.Execution) bool { return e.ResultHash == hex.EncodeToString(sum[:]) })
+	sum := hashOf(data)
+	return slices.ContainsFunc(s.box.Books().Executions, func(e sandbox.Execution) bool { return e.ResultHash == sum })
 }
 
 // files are all files below dir by their name in it, but for those that were removed while they were open and that FUSE, killed, could not
@@ -370,15 +370,21 @@ type job struct {
 }
 
 // jobs asks the running agent, as a user would. It may just be starting: then there are none.
-func (s *studio) jobs() (jobs []job) {
+func (s *studio) jobs() []job {
 	out, err := s.command("jobs", "--json").Output()
 	if err != nil {
 		return nil
 	}
+	return parseJobs(s.T, out)
+}
+
+// parseJobs reads what `hotfolder jobs --json` printed.
+func parseJobs(t *testing.T, out []byte) (jobs []job) {
+	t.Helper()
 	for line := range bytes.Lines(out) {
 		var j job
 		if err := json.Unmarshal(line, &j); err != nil {
-			s.Fatalf("%v in %q", err, line)
+			t.Fatalf("%v in %q", err, line)
 		}
 		jobs = append(jobs, j)
 	}
@@ -451,6 +457,10 @@ func sumOf(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return hashOf(data)
+}
+
+func hashOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }

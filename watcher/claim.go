@@ -137,6 +137,7 @@ func (c *Claim) write() error {
 		return nil // the folder can be read, which is all that is needed
 	}
 	_, err = f.Write(append(content, '\n'))
+	f.Sync() // or a power cut would leave a lock that says nothing, and the folder taken for two minutes; not every file system can
 	if err = errors.Join(err, f.Close()); err != nil {
 		os.Remove(c.path) // a full disk
 		return nil

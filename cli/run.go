@@ -156,12 +156,11 @@ func (a *app) runService(ctx context.Context, c *config.Config, events *installe
 	return start{config: c, log: log, beside: func(ctx context.Context, agent *agent.Agent) {
 		events.Tell(slog.LevelInfo, eventStarted, fmt.Sprintf("hotfolder %s started with %s", build().version, c.File))
 		err := installer.Alive(ctx, func() (string, error) {
-			if err := agent.Pulse(); err != nil {
+			line, err := howItIs(ctx, agent)
+			if err != nil {
 				log.Error("the service should be started again", "why", err)
-				return "", err
 			}
-			s, err := agent.Status(ctx)
-			return serviceLine(s), err
+			return line, err
 		}, die)
 		if err != nil {
 			log.Error("systemd cannot be told how it goes", "err", err)

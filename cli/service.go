@@ -209,6 +209,21 @@ func logOfService(is installer.Info) string {
 	return serviceLog(c, is.Logs)
 }
 
+// howItIs is how the agent is, in a line, or why only a new start helps it. That a damaged ledger cannot be counted is no reason for one.
+func howItIs(ctx context.Context, a interface {
+	Pulse() error
+	Status(context.Context) (agent.Status, error)
+}) (string, error) {
+	if err := a.Pulse(); err != nil {
+		return "", err
+	}
+	s, err := a.Status(ctx)
+	if err != nil {
+		return "error: " + visible(plain(err)), nil
+	}
+	return serviceLine(s), nil
+}
+
 // serviceLine is what `systemctl status` says of the agent: what is wrong, or how many jobs are in each state.
 func serviceLine(s agent.Status) string {
 	if len(s.Troubles) > 0 {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -214,7 +215,10 @@ func TestBadInput(t *testing.T) {
 		w.drop("letter.jpg", []byte("Dear Sir or Madam"))
 		w.drop("huge.png", huge)
 		w.drop("really a png.jpg", pngPicture(3))
-		names := []string{"ümläut.jpg", "with space.jpg", "😀.jpg", "new\nline.jpg", strings.Repeat("n", 251) + ".jpg"}
+		names := []string{"ümläut.jpg", "with space.jpg", "😀.jpg", strings.Repeat("n", 251) + ".jpg"}
+		if runtime.GOOS != "windows" { // which has no such names
+			names = append(names, "new\nline.jpg")
+		}
 		for i, name := range names {
 			w.drop(name, picture(10+i))
 		}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -135,7 +136,7 @@ type breakage struct {
 }
 
 func (b *breakage) before(op, file string) error {
-	what := op + " " + strings.TrimPrefix(file, b.dir)
+	what := op + " " + filepath.ToSlash(strings.TrimPrefix(file, b.dir))
 	if !strings.HasPrefix(what, b.only) {
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -106,6 +107,9 @@ func in(t *testing.T, s studio, test func(w *world)) {
 // tempDir is a folder in memory where there is one to be had: a world costs a hundred flushes of a disk.
 func tempDir(t *testing.T) string {
 	const memory = "/dev/shm"
+	if runtime.GOOS != "linux" {
+		return t.TempDir()
+	}
 	if dir, err := os.MkdirTemp(memory, "hotfolder-"); err == nil {
 		t.Cleanup(func() {
 			if err := os.RemoveAll(dir); err != nil {

@@ -158,7 +158,7 @@ func isForbidden(file string) bool {
 
 // thereAndWritable is writable for a folder that the agent does not make: its share may be gone.
 func (k *checker) thereAndWritable(what, dir string) bool {
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !isFile(nearest(dir)) { // below a file Windows says so, too
 		k.fail(exitFailed, toConnect, "%s %s is not there", what, dir)
 		return false
 	}

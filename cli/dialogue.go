@@ -49,26 +49,12 @@ func (d *dialogue) line(ctx context.Context, question, preset string) (string, e
 	return reply, nil
 }
 
-// read reads a line. When ctx ends first, the reading goes on until the process ends: a terminal's cannot be interrupted.
+// read reads a line.
 func (d *dialogue) read(ctx context.Context) (string, error) {
-	type reply struct {
-		text string
-		err  error
-	}
-	replied := make(chan reply, 1)
-	go func() {
+	return reply(ctx, func() (string, error) {
 		text, err := d.in.ReadSlice('\n')
-		replied <- reply{strings.TrimSpace(string(text)), err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case r := <-replied:
-		if r.err == io.EOF {
-			return "", errNoAnswer
-		}
-		return r.text, r.err
-	}
+		return strings.TrimSpace(string(text)), err
+	})
 }
 
 // secret asks for a text that is not shown as it is typed.
@@ -80,13 +66,21 @@ func (d *dialogue) secret(ctx context.Context, question string) (string, error) 
 	defer term.Restore(d.fd, before) // if it is interrupted
 	fmt.Fprint(d.out, visible(question)+": ")
 	defer fmt.Fprintln(d.out)
+	return reply(ctx, func() (string, error) {
+		text, err := term.ReadPassword(d.fd)
+		return string(text), err
+	})
+}
+
+// reply is what read reads. When ctx ends first, the reading goes on until the process ends: a terminal's cannot be interrupted.
+func reply(ctx context.Context, read func() (string, error)) (string, error) {
 	type reply struct {
-		text []byte
+		text string
 		err  error
 	}
 	replied := make(chan reply, 1)
-	go func() { // like read's
-		text, err := term.ReadPassword(d.fd)
+	go func() {
+		text, err := read()
 		replied <- reply{text, err}
 	}()
 	select {
@@ -96,7 +90,7 @@ func (d *dialogue) secret(ctx context.Context, question string) (string, error) 
 		if r.err == io.EOF {
 			return "", errNoAnswer
 		}
-		return string(r.text), r.err
+		return r.text, r.err
 	}
 }
 

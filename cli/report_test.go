@@ -39,7 +39,7 @@ func TestReport(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(page), "<!DOCTYPE html>") || !strings.Contains(string(page), "bad.jpg") {
 		t.Errorf("%v: %s", err, page)
 	}
-	w.want(1, `^$`, `hotfolder: .*no/such.html: .*\n`, "report", "--html", w.path("no/such.html"))
+	w.want(1, `^$`, `hotfolder: .*no.such.html: .*\n`, "report", "--html", w.path("no/such.html"))
 	w.want(2, `^$`, `hotfolder: --until: "noon" is no time; .*\n`, "report", "--until", "noon")
 	w.want(2, `^$`, `hotfolder: --until: .* is not after .*\n`, "report", "--since", "1h", "--until", "2h")
 	w.want(2, `^$`, `hotfolder: .*\n`, "report", "--csv", "--json")

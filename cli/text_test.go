@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -35,8 +36,8 @@ func TestExitCodes(t *testing.T) {
 		"no network": {api(autoretouch.Transient, &net.DNSError{Err: "no such host", Name: "x"}), 4, "hotfolder: AutoRetouch cannot be reached: lookup x: no such host; check the network and api.url, then try again"},
 		"wrong id":   {api(autoretouch.Config, errors.New("HTTP 404")), 2, "hotfolder: AutoRetouch refuses (HTTP 404); check account.organization and the workflow ids in the configuration"},
 		"own disk":   {api(autoretouch.Transient, &fs.PathError{Op: "open", Path: "p", Err: fs.ErrPermission}), 1, "hotfolder: p: permission denied"},
-		"own login": {fmt.Errorf("x: %w", &autoretouch.Error{Op: "save login", Err: &fs.PathError{Op: "open", Path: "/d/.private-1", Err: fs.ErrPermission}}), 1,
-			"hotfolder: cannot save login: /d: permission denied; be the user whom the agent runs as (or root)"},
+		"own login": {fmt.Errorf("x: %w", &autoretouch.Error{Op: "save login", Err: &fs.PathError{Op: "open", Path: filepath.Join("d", ".private-1"), Err: fs.ErrPermission}}), 1,
+			"hotfolder: cannot save login: d: permission denied; be the user whom the agent runs as (or root)"},
 		"login twice": {api(autoretouch.Transient, &autoretouch.Error{Op: "renew login", Status: 503}), 4,
 			"hotfolder: AutoRetouch does not answer as it should (HTTP 503); try again in a while"},
 		"interrupted": {api(autoretouch.Transient, context.Canceled), 1, "hotfolder: interrupted"},

@@ -432,13 +432,16 @@ func (m *machine) results() map[string]string {
 	return results
 }
 
-// wantSafe holds what a power cut left, before the agent sees it, against what may be.
+// wantSafe holds what a power cut left, before the agent sees it, and what was paid till then, against what may be.
 func (m *machine) wantSafe() {
 	m.Helper()
 	if len(m.dropped) == 0 {
 		return
 	}
 	there, jobs, results := m.files(), m.jobs(), m.results()
+	if paid := len(m.box.Books().Charges); paid > len(results) {
+		m.Errorf("%d charges for %d pictures", paid, len(results))
+	}
 	for _, p := range m.dropped {
 		id := p.name + "/" + p.path
 		original, result, moved := there[path.Join(p.in, p.path)], there[path.Join(p.out, p.path)], ""

@@ -179,7 +179,7 @@ func (sh *share) test(t *testing.T) {
 	if err := agent.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the agent lets go of its ledger", 20*time.Second, func() bool { return s.says(`"running":false`) })
+	until(t, "the agent lets go of its ledger", time.Minute, func() bool { return s.says(`"running":false`) })
 	sh.client.goOn() // before which Linux lets no process end that waits for an answer of FUSE
 	if err := agent.Wait(); err != nil {
 		t.Errorf("the agent ended with %v", err)

@@ -185,6 +185,7 @@ func (sh *share) test(t *testing.T) {
 		t.Errorf("the agent ended with %v", err)
 	}
 	agent = s.start()
+	s.drop(onShare, 5) // so that it works on the share before it is to end
 	s.waitForResults()
 	s.stop(agent)
 	sh.client.kill()

@@ -259,6 +259,23 @@ func TestAResultThatKeepsArrivingDamaged(t *testing.T) {
 	})
 }
 
+// A result that arrives damaged once, after many failures of another kind, is none that keeps arriving damaged.
+func TestAResultThatArrivesDamagedOnce(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.sandbox.SetFaults(sandbox.Faults{ServerError: sandbox.Chance{P: 1, At: []string{sandbox.Download}}})
+		w.drop("a.jpg", picture(1))
+		time.Sleep(time.Hour)
+		w.sandbox.SetFaults(sandbox.Faults{Corrupt: sandbox.Chance{Count: 1, At: []string{sandbox.Download}}})
+		w.until("it is delivered", 3*time.Minute, func() bool {
+			if slices.Contains(w.troubles(), agent.ResultDamaged) {
+				t.Fatal("it is said to be damaged")
+			}
+			return w.counts()[store.Delivered] == 1
+		})
+		w.wantPaid(1)
+	})
+}
+
 // A proxy that answers some calls with 400 is no reason to say that the workflow is refused; if it goes on, the API is out of reach.
 func TestAListThatIsRefused(t *testing.T) {
 	in(t, studio{sandbox: sandbox.Options{Processing: 10 * time.Minute}}, func(w *world) {

@@ -37,6 +37,7 @@ type stage struct {
 // delay keeps one job back after failures of its own, or while it waits for another one.
 type delay struct {
 	failures int
+	damaged  int           // of them, the last ones in a row that were a damaged result
 	wait     time.Duration // the last one, of a job that did not fail
 	until    time.Time
 }
@@ -214,8 +215,9 @@ func (s *stage) done(id string) {
 	delete(s.delays, id)
 }
 
-// delay keeps a job back after a failure and tells how many it had in a row, and how long it waits.
-func (s *stage) delay(id string, longest, asked time.Duration) (failures int, wait time.Duration) {
+// delay keeps a job back after a failure and tells how many it had in a row, whether its result keeps arriving damaged, and how long it
+// waits.
+func (s *stage) delay(id string, damaged bool, asked time.Duration) (failures int, keeps bool, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.inHand, id)
@@ -225,9 +227,17 @@ func (s *stage) delay(id string, longest, asked time.Duration) (failures int, wa
 		s.delays[id] = d
 	}
 	d.failures++
+	d.damaged++
+	if !damaged {
+		d.damaged = 0
+	}
+	longest := maxJobBackoff
+	if keeps = d.damaged >= damagedAfter; keeps {
+		longest = maxDamagedBackoff
+	}
 	wait = backoff(d.failures, jobBackoff, longest, asked)
 	d.until = time.Now().Add(wait)
-	return d.failures, wait
+	return d.failures, keeps, wait
 }
 
 // postpone keeps a job back though it did not fail, each time for longer: about as long as it waited already.
@@ -305,13 +315,9 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 		a.fail(f, job, apiReason(err))
 		s.done(job.ID)
 	case autoretouch.ClassOf(err) == autoretouch.Transient:
-		longest := maxJobBackoff
 		damaged, isDamaged := errors.AsType[*damagedError](err)
-		if isDamaged {
-			longest = maxDamagedBackoff
-		}
-		n, wait := s.delay(job.ID, longest, autoretouch.RetryAfter(err))
-		if isDamaged && n >= damagedAfter {
+		n, keeps, wait := s.delay(job.ID, isDamaged, autoretouch.RetryAfter(err))
+		if keeps {
 			f.damaged.Store(job.ID, nil)
 			a.troubles.raise(ResultDamaged, f.Name, fmt.Sprintf("%s, execution %s: %v", job.Path, job.Execution, damaged), "")
 		}

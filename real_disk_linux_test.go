@@ -16,10 +16,7 @@ import (
 // on meanwhile, and all is delivered when it is over.
 func TestRealDiskFaults(t *testing.T) {
 	forReal(t)
-	sick, faults := sickFolder(t)
-	dir := t.TempDir()
-	healthy := &hotFolder{name: "healthy", at: dir, behind: dir}
-	s := newStudio(t, plan{folders: []*hotFolder{sick, healthy}})
+	s, sick, healthy, faults := sickStudio(t)
 	agent := s.start()
 	s.drop(sick, 5)
 	s.waitForResults()
@@ -55,10 +52,7 @@ func TestRealDiskFaults(t *testing.T) {
 // to do, and the agent takes the folder up when it answers.
 func TestRealHangAtTheStart(t *testing.T) {
 	forReal(t)
-	sick, faults := sickFolder(t)
-	dir := t.TempDir()
-	healthy := &hotFolder{name: "healthy", at: dir, behind: dir}
-	s := newStudio(t, plan{folders: []*hotFolder{sick, healthy}})
+	s, sick, healthy, faults := sickStudio(t)
 	agent := s.start()
 	s.drop(sick, 5)
 	s.drop(healthy, 5)
@@ -126,6 +120,15 @@ func TestRealHangAtTheStart(t *testing.T) {
 	}
 	s.stop(agent)
 	s.wantPromises()
+}
+
+// sickStudio has a hot folder with faults and one without.
+func sickStudio(t *testing.T) (_ *studio, sick, healthy *hotFolder, faults func(text string)) {
+	t.Helper()
+	sick, faults = sickFolder(t)
+	dir := t.TempDir()
+	healthy = &hotFolder{name: "healthy", at: dir, behind: dir}
+	return newStudio(t, plan{folders: []*hotFolder{sick, healthy}}), sick, healthy, faults
 }
 
 // sickFolder is a hot folder on a file system of its own with the faults that are told it, and none at first.

@@ -325,7 +325,7 @@ func (b batch) print(bare, agent []*figures) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
 	row := func(what, unit string, of func(*figures) float64) {
-		a, f := middle(agent, of), middle(bare, of)
+		a, f := medianOf(agent, of), medianOf(bare, of)
 		fmt.Fprintf(w, "%s\t%.2f %s\t%.2f %s\t%.2f\n", what, a, unit, f, unit, a/f)
 	}
 	n := float64(b.n)
@@ -342,11 +342,10 @@ func (b batch) print(bare, agent []*figures) {
 	row("completed to in place, 95 %", "s", func(f *figures) float64 { return f.lag[b.n*95/100].Seconds() })
 }
 
-func middle(all []*figures, of func(*figures) float64) float64 {
+func medianOf(all []*figures, of func(*figures) float64) float64 {
 	var values []float64
 	for _, f := range all {
 		values = append(values, of(f))
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return median(values)
 }

@@ -48,15 +48,17 @@ func (a *Agent) Announced(e autoretouch.Execution) (noted bool) {
 	}
 }
 
-// hear waits until d has passed, there are new executions (if anybody waits for them), or something is announced; then it waits a
-// little for more of it.
+// hear waits until d has passed, and less long when something is announced or there are new executions: it waits a little for more of
+// it then, or, for new executions of which nothing was announced yet, for polling.min.
 func (p *poller) hear(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
-	hurry := func() { t.Reset(min(d, gather)) }
-	var polls <-chan struct{}
-	if p.early {
-		polls = p.polls
+	end := time.Now().Add(d)
+	atMost := func(d time.Duration) {
+		if at := time.Now().Add(d); at.Before(end) {
+			end = at
+			t.Reset(d)
+		}
 	}
 	for {
 		select {
@@ -64,14 +66,17 @@ func (p *poller) hear(ctx context.Context, d time.Duration) {
 			return
 		case <-t.C:
 			return
-		case <-polls:
+		case <-p.polls:
+			if p.early {
+				atMost(gather)
+			} else if !p.announced() {
+				atMost(p.Config.Polling.Min)
+			}
 		case e := <-p.hints:
-			if !p.hinted(e) {
-				continue
+			if p.hinted(e) {
+				atMost(gather)
 			}
 		}
-		hurry()
-		hurry = func() {}
 	}
 }
 

@@ -77,6 +77,13 @@ func (g *gate) failed(asked time.Duration) int {
 	return g.failures
 }
 
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hotfolder/autoretouch"
@@ -26,12 +27,13 @@ type running struct {
 // poller asks how the executions fare.
 type poller struct {
 	*Agent
-	interval time.Duration        // between two rounds
+	paces    map[string]*pace     // of the workflows
+	interval time.Duration        // between two rounds while nothing says when there will be news
 	last     time.Time            // when the last one was
 	inQA     time.Time            // when those in QA were last asked for on purpose
 	vanished map[string]time.Time // executions that the API did not know, since when
 
-	mu      sync.Mutex
+	mu      sync.Mutex                  // of paces and strange
 	strange map[autoretouch.Status]bool // statuses never heard of
 
 	told  map[hint]heard // what was announced
@@ -39,14 +41,17 @@ type poller struct {
 	right int            // hints that were right since one was missing
 }
 
-// pollLoop asks for the executions that are not finished: at once when there are new ones, as often as polling.min while there is
-// news, and ever more rarely down to polling.max while there is none, or while news are announced. It asks for those of which
-// something was announced as soon as it was.
+// pollLoop asks for the executions that are not finished: when they are expected to be, if the API was seen to finish others of their
+// workflow; if not, or if it takes longer, at once when there are new ones, as often as polling.min while there is news, and ever more
+// rarely down to polling.max while there is none, or while news are announced. It asks for those of which something was announced as
+// soon as it was.
 func (a *Agent) pollLoop(ctx, work context.Context) {
-	p := &poller{Agent: a, interval: a.Config.Polling.Min, vanished: map[string]time.Time{}, strange: map[autoretouch.Status]bool{}, told: map[hint]heard{}}
+	p := &poller{Agent: a, paces: map[string]*pace{}, interval: a.Config.Polling.Min,
+		vanished: map[string]time.Time{}, strange: map[autoretouch.Status]bool{}, told: map[hint]heard{}}
 	for ctx.Err() == nil {
 		a.polling.beat(a.callTime())
 		lists, n := p.unfinished()
+		due := p.due(lists)
 		switch {
 		case n == 0:
 			a.polling.beat(time.Hour)
@@ -59,12 +64,13 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 		case !a.mayAsk():
 			pause(ctx, time.Second, nil)
 			continue
-		case time.Since(p.last) < p.wait():
+		case time.Now().Before(due):
 			p.confirm(work, lists)
 		default:
 			p.rounds(work, lists)
+			continue
 		}
-		wait := time.Until(p.last.Add(p.wait()))
+		wait := time.Until(due)
 		a.polling.beat(wait)
 		p.hear(ctx, wait)
 	}
@@ -80,17 +86,9 @@ func anyOf(jobs map[string]running) (r running) {
 	return r
 }
 
-// wait is how long after a round the next one begins.
-func (p *poller) wait() time.Duration {
-	if p.announced() {
-		return p.Config.Polling.Max
-	}
-	return p.interval
-}
-
 // rounds asks for all that is running.
 func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running) {
-	news, whole := false, true
+	news, whole := p.ripe(lists), true
 	p.last = time.Now()
 	for workflow, jobs := range lists {
 		f := anyOf(jobs).f // round takes from jobs what it was told of
@@ -145,11 +143,17 @@ func (p *poller) round(ctx context.Context, workflow string, jobs map[string]run
 			delete(jobs, id)
 		}
 	}
+	var applied sync.WaitGroup // while the next page is asked for
+	var found atomic.Bool
+	defer func() {
+		applied.Wait()
+		news = news || found.Load()
+	}()
 	for offset, barren := 0, 0; len(jobs) > 0 && barren < 2; {
 		p.polling.beat(p.callTime())
 		page, err := p.api.Executions(ctx, workflow, pageSize, offset)
 		if err != nil {
-			return news, err
+			return false, err
 		}
 		p.apiWorks(&p.asking)
 		barren++
@@ -157,7 +161,11 @@ func (p *poller) round(ctx context.Context, workflow string, jobs map[string]run
 		if len(shown) > 0 {
 			barren = 0
 		}
-		news = len(p.applyAll(ctx, shown)) > 0 || news
+		applied.Go(func() {
+			if len(p.applyAll(ctx, shown)) > 0 {
+				found.Store(true)
+			}
+		})
 		if offset += len(page.Entries); len(page.Entries) == 0 || page.Total > 0 && offset >= page.Total {
 			break
 		}
@@ -167,11 +175,11 @@ func (p *poller) round(ctx context.Context, workflow string, jobs map[string]run
 		if asked++; asked > singles {
 			break
 		}
-		found, err := p.single(ctx, r)
+		isNew, err := p.single(ctx, r)
 		if err != nil {
 			return news, err
 		}
-		news = news || found
+		news = news || isNew
 	}
 	return news, nil
 }
@@ -276,6 +284,7 @@ func (p *poller) completed(r running, e autoretouch.Execution) bool {
 	if e.ResultPath == "" || e.ResultHash == "" {
 		return false // says it is done but not where: the next round may
 	}
+	p.learn(r.job, e)
 	return p.did(p.step(r.job, store.Downloading, "", func(j *store.Job) {
 		j.Result = resultOf(e)
 		j.Version = e.WorkflowVersion

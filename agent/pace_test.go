@@ -1,0 +1,73 @@
+package agent_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"hotfolder/sandbox"
+	"hotfolder/store"
+)
+
+// Once the API was seen to finish pictures, it is asked when the next one is expected, and hardly ever before.
+func TestPollingKnowsHowLongAWorkflowTakes(t *testing.T) {
+	in(t, studio{config: "polling: {min: 1s, max: 30s}", sandbox: sandbox.Options{Processing: 40 * time.Second}}, func(w *world) {
+		const learned, n = 10, 20
+		for i := range learned {
+			w.drop(fmt.Sprintf("a%d.jpg", i), picture(1000+i))
+		}
+		w.settle(learned, store.Delivered)
+		before := w.statusCalls()
+		for i := range n {
+			w.drop(fmt.Sprintf("b%02d.jpg", i), picture(i))
+			time.Sleep(time.Minute)
+		}
+		w.settle(learned+n, store.Delivered)
+		if lags := w.lags("b"); lags[n-1] > time.Second {
+			t.Errorf("results came %v after their completion", lags)
+		}
+		if calls := w.statusCalls() - before; calls > 3*n {
+			t.Errorf("%d status calls for %d pictures", calls, n)
+		}
+	})
+}
+
+// Where the API takes now long, now short, it is asked no less often than if nothing were known of it.
+func TestPollingOfAWorkflowThatTakesNowLongNowShort(t *testing.T) {
+	in(t, studio{
+		config:  "polling: {min: 1s, max: 30s}",
+		sandbox: sandbox.Options{Processing: 5 * time.Second, Seed: 3, Faults: sandbox.Faults{Slow: 0.5, SlowFor: 50 * time.Second}},
+	}, func(w *world) {
+		const n = 60
+		for i := range n {
+			w.drop(fmt.Sprintf("%02d.jpg", i), picture(i))
+			time.Sleep(20 * time.Second)
+		}
+		w.settle(n, store.Delivered)
+		if lags := w.lags(""); lags[n/2] > 3*time.Second || lags[n-1] > 15*time.Second {
+			t.Errorf("results came %v after their completion", lags)
+		}
+	})
+}
+
+// The last of many wait for no round that comes too early for them.
+func TestTheLastOfManyAreSeenTogether(t *testing.T) {
+	in(t, studio{config: "polling: {min: 10s, max: 1m}", sandbox: sandbox.Options{Processing: 60 * time.Second, Workers: 100}}, func(w *world) {
+		for i := range 10 {
+			w.drop(fmt.Sprintf("a%d.jpg", i), picture(1000+i))
+		}
+		w.settle(10, store.Delivered)
+		for i := range 5 {
+			w.drop(fmt.Sprintf("b%d.jpg", i), picture(i))
+			time.Sleep(time.Second)
+		}
+		before := w.statusCalls()
+		w.settle(15, store.Delivered)
+		if lags := w.lags("b"); lags[4] > 6*time.Second {
+			t.Errorf("results came %v after their completion", lags)
+		}
+		if calls := w.statusCalls() - before; calls > 2 {
+			t.Errorf("%d status calls for the last five", calls)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -11,32 +12,71 @@ import (
 type update struct {
 	fn   func(*bbolt.Tx) error
 	err  error
-	done bool
+	done chan struct{} // closed when it is durable, or refused
 }
 
-// maxBatch bounds the changes that share one transaction, and so its dirty pages in memory.
-const maxBatch = 1000
+func (u *update) end(err error) {
+	u.err = err
+	close(u.done)
+}
+
+// A commit costs two syncs, however many changes it holds. While several come at once it waits a little for more.
+const (
+	gather   = 5 * time.Millisecond // for so long
+	enough   = 32                   // or until there are so many
+	maxBatch = 1000                 // that may share one transaction, and so its dirty pages in memory
+)
 
 // update runs fn in a transaction and returns when it is durable. Writers that come while another one commits wait for the disk;
-// the first of them to get it commits for all, so n writers pay for about two fsyncs, and a lone one waits for nobody. fn may
-// run more than once, and must not keep state of a run that was not its last.
+// the first of them to get it commits for all, and a lone one waits for nobody. fn may run more than once, and must not keep state of
+// a run that was not its last.
 func (l *Ledger) update(fn func(*bbolt.Tx) error) error {
-	u := &update{fn: fn}
+	u := &update{fn: fn, done: make(chan struct{})}
 	l.mu.Lock()
-	l.pending = append(l.pending, u)
+	if l.pending = append(l.pending, u); len(l.pending) == enough {
+		select {
+		case l.full <- struct{}{}:
+		default:
+		}
+	}
 	l.mu.Unlock()
 
-	l.disk.Lock()
-	defer l.disk.Unlock()
-	for !u.done {
-		l.mu.Lock()
-		n := min(len(l.pending), maxBatch)
-		batch := l.pending[:n:n]
-		l.pending = l.pending[n:]
-		l.mu.Unlock()
-		l.commit(batch)
+	select {
+	case <-u.done:
+		return u.err
+	case l.disk <- struct{}{}:
 	}
-	return u.err
+	defer func() { <-l.disk }()
+	for {
+		select {
+		case <-u.done:
+			return u.err
+		default:
+			l.commitPending()
+		}
+	}
+}
+
+func (l *Ledger) commitPending() {
+	if l.busy {
+		l.gather()
+	}
+	l.mu.Lock()
+	n := min(len(l.pending), maxBatch)
+	batch := l.pending[:n:n]
+	l.pending = l.pending[n:]
+	l.mu.Unlock()
+	l.busy = n > 1
+	l.commit(batch)
+}
+
+func (l *Ledger) gather() {
+	t := time.NewTimer(gather)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.full: // or was before the last commit: then this one does not wait
+	}
 }
 
 // commit commits a batch; a change that fails is taken out and the rest is done anew without it.
@@ -55,11 +95,11 @@ func (l *Ledger) commit(batch []*update) {
 		})
 		if failed < 0 { // committed, or the disk refused them all
 			for _, u := range batch {
-				u.err, u.done = err, true
+				u.end(err)
 			}
 			return
 		}
-		batch[failed].err, batch[failed].done = err, true
+		batch[failed].end(err)
 		batch = append(batch[:failed:failed], batch[failed+1:]...)
 	}
 }

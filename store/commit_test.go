@@ -21,7 +21,7 @@ func TestConcurrentStepsShareACommit(t *testing.T) {
 	before := transactions(l)
 
 	const n = 64
-	l.disk.Lock() // the disk is busy until all have come
+	l.disk <- struct{}{} // the disk is busy until all have come
 	var wg sync.WaitGroup
 	errs := make([]error, n)
 	for i := range n {
@@ -38,7 +38,7 @@ func TestConcurrentStepsShareACommit(t *testing.T) {
 		queued = len(l.pending)
 		l.mu.Unlock()
 	}
-	l.disk.Unlock()
+	<-l.disk
 	wg.Wait()
 
 	if got := transactions(l) - before; got != 1 {

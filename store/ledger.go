@@ -61,7 +61,9 @@ type Ledger struct {
 
 	mu      sync.Mutex // guards pending
 	pending []*update
-	disk    sync.Mutex // held by the one writer that commits for all
+	full    chan struct{} // rung when there are enough of them
+	disk    chan struct{} // filled by the one writer that commits for all
+	busy    bool          // the last commit was for several; guarded by disk
 }
 
 // Seen is a file as it was last looked at: enough to know at a rescan that nothing has changed.

@@ -38,7 +38,8 @@ func OpenReadOnly(file string) (*Ledger, error) {
 	if info.Size() == 0 {
 		return nil, openError(file, fmt.Errorf("%w: it is empty", ErrDamaged))
 	}
-	l := &Ledger{path: file, readOnly: true}
+	l := newLedger(file)
+	l.readOnly = true
 	if err := l.open(); err != nil {
 		return nil, openError(file, err)
 	}
@@ -56,8 +57,8 @@ func Exists(file string) bool {
 
 // Close waits for the steps under way and releases the file.
 func (l *Ledger) Close() error {
-	l.disk.Lock()
-	defer l.disk.Unlock()
+	l.disk <- struct{}{}
+	defer func() { <-l.disk }()
 	l.use.Lock()
 	defer l.use.Unlock()
 	if !l.readOnly && l.db != nil {
@@ -70,11 +71,15 @@ func (l *Ledger) Close() error {
 
 var errClosed = errors.New("it is closed")
 
+func newLedger(file string) *Ledger {
+	return &Ledger{path: file, full: make(chan struct{}, 1), disk: make(chan struct{}, 1)}
+}
+
 func openWriter(file string, fresh bool) (*Ledger, error) {
 	if err := private.MkdirAll(filepath.Dir(file)); err != nil {
 		return nil, err
 	}
-	l := &Ledger{path: file}
+	l := newLedger(file)
 	if err := l.open(); err != nil {
 		return nil, err
 	}

@@ -97,23 +97,25 @@ func (b batch) run(dir string, p profiling) error {
 	fmt.Printf("%d pictures of %d bytes, processing %v, %s/%s, %d cores, median of %d\n",
 		b.n, b.size, b.processing, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.rounds)
 	var bare, agent []*figures
-	for range b.rounds {
-		f, err := b.measure(dir, "floor", func(s setup) *exec.Cmd {
+	for round := range b.rounds {
+		work := filepath.Join(dir, fmt.Sprint("floor", round+1))
+		f, err := b.measure(input, work, func(s setup) *exec.Cmd {
 			return exec.Command(self, "-floor", s.file)
 		})
 		if err == nil {
-			err = f.timeFiles(filepath.Join(dir, "floor", "out"))
+			err = cmp.Or(f.timeFiles(filepath.Join(work, "out")), empty(filepath.Join(work, "out")))
 		}
 		if err != nil {
 			return fmt.Errorf("floor: %w", err)
 		}
 		bare = append(bare, f)
-		profile := p.take(filepath.Join(dir, "agent", "data"))
-		f, err = b.measure(dir, "agent", func(s setup) *exec.Cmd {
+		work = filepath.Join(dir, fmt.Sprint("agent", round+1))
+		profile := p.take(filepath.Join(work, "data"))
+		f, err = b.measure(input, work, func(s setup) *exec.Cmd {
 			return exec.Command(binary, "--config", s.config, "run", "--once")
 		})
 		if err = cmp.Or(err, profile()); err == nil {
-			err = f.timeJobs(binary, filepath.Join(dir, "agent", "hotfolder.yaml"))
+			err = cmp.Or(f.timeJobs(binary, filepath.Join(work, "hotfolder.yaml")), empty(filepath.Join(work, "out")))
 		}
 		if err != nil {
 			return fmt.Errorf("agent: %w", err)
@@ -176,14 +178,13 @@ type figures struct {
 	lag       []time.Duration // from completed to delivered, sorted
 }
 
-// measure runs a process against a sandbox of its own and checks that it brought every picture back. What an earlier round left is
-// removed, and what this one writes is on the disk when it returns, so that none pays for another.
-func (b batch) measure(dir, name string, command func(setup) *exec.Cmd) (*figures, error) {
-	work := filepath.Join(dir, name)
-	if err := os.RemoveAll(work); err != nil {
+// measure runs a process in a folder against a sandbox of its own and checks that it brought every picture back. What it writes is on the
+// disk when it returns, so that the next one does not pay for it.
+func (b batch) measure(input, work string, command func(setup) *exec.Cmd) (*figures, error) {
+	if err := os.RemoveAll(work); err != nil { // of a folder that is used once more
 		return nil, err
 	}
-	s := setup{Input: filepath.Join(dir, "in"), Output: filepath.Join(work, "out"),
+	s := setup{Input: input, Output: filepath.Join(work, "out"),
 		file: filepath.Join(work, "setup.json"), config: filepath.Join(work, "hotfolder.yaml")}
 	if err := os.MkdirAll(s.Output, 0o755); err != nil {
 		return nil, err
@@ -232,6 +233,21 @@ func (b batch) measure(dir, name string, command func(setup) *exec.Cmd) (*figure
 		return nil, fmt.Errorf("%d results of %d executions for %d pictures\n%.2000s", len(results), len(f.books.Executions), b.n, output.String())
 	}
 	return f, flush(s.Output)
+}
+
+// empty empties the files of a folder, so that their memory and disk are free for the next round. They are not removed: a file system may
+// remember for minutes what was, and take several times as long to make a file meanwhile.
+func empty(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := os.Truncate(filepath.Join(dir, file.Name()), 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s setup) write() error {

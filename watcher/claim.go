@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ var ErrClaimed = errors.New("another agent works on this folder")
 // one goroutine at a time.
 type Claim struct {
 	path string
+	away string // where an abandoned lock goes for a moment: by the agent's name, so that what a crash leaves there is found again
 	mine holder
 	held bool // since mine was written, as far as known
 
@@ -56,7 +58,12 @@ type lock struct {
 // NewClaim is a claim to the folder dir by the agent whose data folder is owner. Hold makes it.
 func NewClaim(dir, owner string) *Claim {
 	host, _ := os.Hostname() // "" is as good as any
-	return &Claim{path: filepath.Join(dir, claimFile), mine: holder{Host: host, PID: os.Getpid(), Owner: owner, Token: rand.Text()}}
+	path := filepath.Join(dir, claimFile)
+	agent := sha256.Sum256([]byte(host + "\x00" + owner))
+	return &Claim{
+		path: path, away: fmt.Sprintf("%s-%x", path, agent[:4]),
+		mine: holder{Host: host, PID: os.Getpid(), Owner: owner, Token: rand.Text()},
+	}
 }
 
 // Hold makes the claim, or says that it still stands; it is to be called every few seconds. The lock that the same agent left
@@ -99,8 +106,7 @@ func (c *Claim) abandoned(found lock) bool {
 // takeOver replaces an abandoned lock. Of several agents that try one succeeds: it renames the lock away, sees that it is the abandoned one
 // and not one written meanwhile, and writes its own if no other was faster.
 func (c *Claim) takeOver(abandoned lock) error {
-	away := c.path + "-" + c.mine.Token
-	err := os.Rename(c.path, away)
+	err := os.Rename(c.path, c.away)
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		if still, err := readLock(c.path); err != nil || still.Token != abandoned.Token { // Windows says so of a file that is being removed
@@ -110,17 +116,17 @@ func (c *Claim) takeOver(abandoned lock) error {
 	case err != nil:
 		return fmt.Errorf("%w or ended just now: %w", ErrClaimed, err)
 	}
-	if got, err := readLock(away); err == nil && got.Token != abandoned.Token {
-		os.Link(away, c.path) // where there are no hard links, its holder writes it again
-		os.Remove(away)
+	if got, err := readLock(c.away); err == nil && got.Token != abandoned.Token {
+		os.Link(c.away, c.path) // where there are no hard links, its holder writes it again
+		os.Remove(c.away)
 		return got.err()
 	}
-	os.Remove(away)
 	return c.write()
 }
 
-// write makes the lock where there is none.
+// write makes the lock where there is none, and removes the one that was taken over.
 func (c *Claim) write() error {
+	os.Remove(c.away)
 	c.mine.Since = time.Now().UTC().Format(time.RFC3339)
 	content, err := json.Marshal(c.mine)
 	if err != nil {

@@ -108,6 +108,22 @@ func TestLockLeftBehind(t *testing.T) {
 	}
 }
 
+// What a crash in the middle of taking a folder over left there goes with the next claim, and only that.
+func TestTakeOverThatCrashed(t *testing.T) {
+	dir := t.TempDir()
+	others := watcher.NewClaim(dir, "/other").Away()
+	must(t, os.WriteFile(others, nil, 0o644))
+	must(t, os.WriteFile(watcher.NewClaim(dir, "/mine").Away(), nil, 0o644))
+	c := watcher.NewClaim(dir, "/mine")
+	must(t, c.Hold())
+	c.Release()
+	left, err := os.ReadDir(dir)
+	must(t, err)
+	if len(left) != 1 || left[0].Name() != filepath.Base(others) {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // A lock that is touched is never taken over, whatever the other's clock says and whether its process can be seen; and an agent whose
 // lock was taken over, after it slept, lets go.
 func TestLockTouched(t *testing.T) {

@@ -11,3 +11,6 @@ func (f *Folder) Network(kind string) { f.network = func(string) string { return
 
 // Wall has the time of day be what wall says.
 func (f *Folder) Wall(wall func() time.Time) { f.wall = wall }
+
+// Away is where an abandoned lock goes for a moment.
+func (c *Claim) Away() string { return c.away }

@@ -227,3 +227,24 @@ func TestForgedAnnouncements(t *testing.T) {
 		w.wantPaid(2)
 	})
 }
+
+// That an execution takes longer than others says nothing against announcements.
+func TestAnnouncementsOfSlowExecutions(t *testing.T) {
+	slow := sandbox.Faults{Slow: 0.5, SlowFor: 2 * time.Minute}
+	inHooked(t, studio{config: "polling: {min: 1s, max: 1m}", sandbox: sandbox.Options{Processing: 30 * time.Second, Seed: 5}}, func(w *world, _ *post) {
+		drop := func(from, to int) {
+			for i := from; i < to; i++ {
+				w.drop(fmt.Sprintf("%02d.jpg", i), picture(i))
+				time.Sleep(10 * time.Second)
+			}
+		}
+		drop(0, 18)
+		w.sandbox.SetFaults(slow)
+		before := w.statusCalls()
+		drop(18, 68) // 500 s
+		if calls := w.statusCalls() - before; calls > 50+2*9 {
+			t.Errorf("%d status calls for 50 pictures while announcements arrive", calls)
+		}
+		w.settle(68, store.Delivered)
+	})
+}

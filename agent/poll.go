@@ -88,7 +88,7 @@ func anyOf(jobs map[string]running) (r running) {
 
 // rounds asks for all that is running.
 func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running) {
-	news, whole := p.ripe(lists), true
+	news, ripe, whole := false, p.ripe(lists), true
 	p.last = time.Now()
 	for workflow, jobs := range lists {
 		f := anyOf(jobs).f // round takes from jobs what it was told of
@@ -100,8 +100,10 @@ func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running
 		}
 	}
 	if news {
-		p.interval = p.Config.Polling.Min
 		p.missed()
+	}
+	if news || ripe {
+		p.interval = p.Config.Polling.Min
 	} else {
 		p.interval = min(p.interval*5/4+time.Millisecond, p.Config.Polling.Max)
 	}

@@ -115,8 +115,14 @@ func (d *desk) after(pass time.Duration, want ...string) {
 }
 
 func with(t *testing.T, test func(*desk)) {
+	withAt(t, func(*desk) {}, test)
+}
+
+// withAt says first what the status is when it is looked at for the first time.
+func withAt(t *testing.T, begin, test func(*desk)) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
+		begin(d)
 		d.start()
 		defer func() { d.stop() }()
 		test(d)
@@ -217,8 +223,7 @@ func TestHiddenTroubles(t *testing.T) {
 }
 
 func TestAllDone(t *testing.T) {
-	with(t, func(d *desk) {
-		d.counts(0, 5000, 3)
+	withAt(t, func(d *desk) { d.counts(0, 5000, 3) }, func(d *desk) {
 		d.after(time.Hour)
 		d.counts(900, 5000, 3)
 		d.after(time.Hour)

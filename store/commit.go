@@ -22,9 +22,9 @@ func (u *update) end(err error) {
 
 // A commit costs two syncs, however many changes it holds. While several come at once it waits a little for more.
 const (
-	gather   = 5 * time.Millisecond // for so long
-	enough   = 32                   // or until there are so many
-	maxBatch = 1000                 // that may share one transaction, and so its dirty pages in memory
+	gatherFor = 5 * time.Millisecond
+	enough    = 32   // to wait no longer
+	maxBatch  = 1000 // that may share one transaction, and so its dirty pages in memory
 )
 
 // update runs fn in a transaction and returns when it is durable. Writers that come while another one commits wait for the disk;
@@ -71,7 +71,7 @@ func (l *Ledger) commitPending() {
 }
 
 func (l *Ledger) gather() {
-	t := time.NewTimer(gather)
+	t := time.NewTimer(gatherFor)
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -17,7 +17,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -102,10 +101,7 @@ func (b batch) run(dir string, p profiling) error {
 		work := filepath.Join(dir, fmt.Sprint("floor", round+1))
 		f, err := b.measure(input, work, func(s setup) *exec.Cmd {
 			return exec.Command(self, "-floor", s.file)
-		})
-		if err == nil {
-			err = cmp.Or(f.timeFiles(filepath.Join(work, "out")), empty(filepath.Join(work, "out")))
-		}
+		}, func(f *figures, s setup) error { return f.timeFiles(s.Output) })
 		if err != nil {
 			return fmt.Errorf("floor: %w", err)
 		}
@@ -114,11 +110,8 @@ func (b batch) run(dir string, p profiling) error {
 		profile := p.take(filepath.Join(work, "data"))
 		f, err = b.measure(input, work, func(s setup) *exec.Cmd {
 			return exec.Command(binary, "--config", s.config, "run", "--once")
-		})
-		if err = cmp.Or(err, profile()); err == nil {
-			err = cmp.Or(f.timeJobs(binary, filepath.Join(work, "hotfolder.yaml")), empty(filepath.Join(work, "out")))
-		}
-		if err != nil {
+		}, func(f *figures, s setup) error { return f.timeJobs(binary, s.config) })
+		if err := cmp.Or(err, profile()); err != nil {
 			return fmt.Errorf("agent: %w", err)
 		}
 		agent = append(agent, f)
@@ -179,9 +172,10 @@ type figures struct {
 	lag       []time.Duration // from completed to delivered, sorted
 }
 
-// measure runs a process in a folder against a sandbox of its own and checks that it brought every picture back. What it writes is on the
-// disk when it returns, so that the next one does not pay for it, and all find the pictures in memory, as far as that holds them.
-func (b batch) measure(input, work string, command func(setup) *exec.Cmd) (*figures, error) {
+// measure runs a process in a folder against a sandbox of its own, checks that it brought every picture back, and has learn see how long
+// each took. What was written is on the disk and emptied when it returns, so that the next one does not pay for it, and all find the
+// pictures in memory, as far as that holds them.
+func (b batch) measure(input, work string, command func(setup) *exec.Cmd, learn func(*figures, setup) error) (*figures, error) {
 	if err := os.RemoveAll(work); err != nil { // of a folder that is used once more
 		return nil, err
 	}
@@ -206,7 +200,10 @@ func (b batch) measure(input, work string, command func(setup) *exec.Cmd) (*figu
 	}
 	defer stop()
 	s.URL, s.Token = url, box.RefreshToken()
-	if err := cmp.Or(s.write(), read(input)); err != nil {
+	if err := s.write(); err != nil {
+		return nil, err
+	}
+	if err := read(input); err != nil {
 		return nil, err
 	}
 
@@ -233,41 +230,13 @@ func (b batch) measure(input, work string, command func(setup) *exec.Cmd) (*figu
 	if len(results) != b.n || len(f.books.Executions) != b.n {
 		return nil, fmt.Errorf("%d results of %d executions for %d pictures\n%.2000s", len(results), len(f.books.Executions), b.n, output.String())
 	}
-	return f, flush(s.Output)
-}
-
-// read reads the files of a folder.
-func read(dir string) error {
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return err
+	if err := flush(s.Output); err != nil {
+		return nil, err
 	}
-	for _, file := range files {
-		f, err := os.Open(filepath.Join(dir, file.Name()))
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(io.Discard, f)
-		if err := cmp.Or(err, f.Close()); err != nil {
-			return err
-		}
+	if err := learn(f, s); err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-// empty empties the files of a folder, so that their memory and disk are free for the next round. They are not removed: a file system may
-// remember for minutes what was, and take several times as long to make a file meanwhile.
-func empty(dir string) error {
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		if err := os.Truncate(filepath.Join(dir, file.Name()), 0); err != nil {
-			return err
-		}
-	}
-	return nil
+	return f, empty(s.Output)
 }
 
 func (s setup) write() error {

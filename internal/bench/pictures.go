@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -52,16 +53,41 @@ func lengthen(picture []byte, size int) []byte {
 
 // flush puts the files of a folder on the disk.
 func flush(dir string) error {
+	return each(dir, func(file string) error {
+		f, err := os.OpenFile(file, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
+}
+
+// read reads the files of a folder.
+func read(dir string) error {
+	return each(dir, func(file string) error {
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, f)
+		return errors.Join(err, f.Close())
+	})
+}
+
+// empty empties the files of a folder, so that their memory and disk are free for the next round. They are not removed: a file system may
+// remember for minutes what was, and take several times as long to make a file meanwhile.
+func empty(dir string) error {
+	return each(dir, func(file string) error { return os.Truncate(file, 0) })
+}
+
+// each does something to each file of a folder.
+func each(dir string, do func(file string) error) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, file := range files {
-		f, err := os.OpenFile(filepath.Join(dir, file.Name()), os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		if err := do(filepath.Join(dir, file.Name())); err != nil {
 			return err
 		}
 	}

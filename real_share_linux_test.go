@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"hotfolder/watcher"
 )
 
 // share is a folder of another machine, or what the agent takes for one.
@@ -135,6 +137,7 @@ func (sh *share) startClient(t *testing.T, env []string, line ...string) *daemon
 // meanwhile.
 func (sh *share) test(t *testing.T) {
 	onShare := &hotFolder{name: "share", at: sh.at, behind: sh.behind}
+	sh.lockOften(t)
 	dir := t.TempDir()
 	local := &hotFolder{name: "local", at: dir, behind: dir}
 	s := newStudio(t, plan{folders: []*hotFolder{onShare, local}})
@@ -196,6 +199,25 @@ func (sh *share) test(t *testing.T) {
 			if file != "stray.jpg" {
 				t.Errorf("on the bare mount point: %s/%s", name, file)
 			}
+		}
+	}
+}
+
+// lockOften takes over a folder's lock many times, of which nothing may stay: a share may still hold a file that was just closed.
+func (sh *share) lockOften(t *testing.T) {
+	t.Helper()
+	dir := filepath.Join(sh.at, "in")
+	for range 300 {
+		var claim *watcher.Claim
+		for range 2 { // the second takes over what the first left behind
+			claim = watcher.NewClaim(dir, "/data")
+			if err := claim.Hold(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		claim.Release()
+		if got := files(filepath.Join(sh.behind, "in")); len(got) > 0 {
+			t.Fatalf("what locks left behind: %v", got)
 		}
 	}
 }

@@ -432,7 +432,7 @@ func (s *studio) wantPromises() {
 			got[name] = sumOf(s.T, path)
 		}
 		if len(want) != f.n {
-			s.Errorf("%s: the input folder has %d files, %d were dropped", f.name, len(want), f.n)
+			s.Errorf("%s: the input folder has %d files, %d were dropped: %v", f.name, len(want), f.n, slices.Sorted(maps.Keys(want)))
 		}
 		if !maps.Equal(got, want) {
 			s.Errorf("%s: the output folder has %v\nwant %v", f.name, got, want)

@@ -118,7 +118,7 @@ func (c *Claim) takeOver(abandoned lock) error {
 	}
 	if got, err := readLock(c.away); err == nil && got.Token != abandoned.Token {
 		os.Link(c.away, c.path) // where there are no hard links, its holder writes it again
-		os.Remove(c.away)
+		remove(c.away)
 		return got.err()
 	}
 	return c.write()
@@ -126,7 +126,7 @@ func (c *Claim) takeOver(abandoned lock) error {
 
 // write makes the lock where there is none, and removes the one that was taken over.
 func (c *Claim) write() error {
-	os.Remove(c.away)
+	remove(c.away)
 	c.mine.Since = time.Now().UTC().Format(time.RFC3339)
 	content, err := json.Marshal(c.mine)
 	if err != nil {
@@ -191,7 +191,17 @@ func ClaimedBy(dir, owner string) error {
 // Release gives the folder up.
 func (c *Claim) Release() {
 	if found, err := readLock(c.path); err == nil && found.Token == c.mine.Token {
-		os.Remove(c.path)
+		remove(c.path)
 	}
 	c.held = false
+}
+
+// remove removes a lock that was just read. Some shares take a moment to see that it was closed, and refuse until then.
+func remove(path string) {
+	for wait := 10 * time.Millisecond; wait < time.Second; wait *= 2 {
+		if err := os.Remove(path); !errors.Is(err, syscall.EBUSY) && !sharingViolation(err) {
+			return // a lock that stays behind is found by the next Hold, or becomes stale
+		}
+		time.Sleep(wait)
+	}
 }

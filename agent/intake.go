@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"hotfolder/config"
 	"hotfolder/store"
@@ -31,14 +30,27 @@ func (a *Agent) watchOptions(f *folder) watcher.Options {
 	return watcher.Options{
 		Root: f.Input, Recursive: f.Recursive, Include: f.Include, Exclude: f.Exclude,
 		Settle: f.Settle, Rescan: f.Rescan, Once: a.once, Takers: takers,
-		Known: func(path string, size int64, modTime time.Time) bool {
-			return a.Ledger.Known(f.Name, path, size, modTime)
-		},
-		Take:  func(ctx context.Context, file watcher.File) error { return a.intake(ctx, f, file) },
-		State: func(s watcher.State) { a.inputState(f, s) },
-		Log:   f.log, Events: a.events,
+		Unknown: func(files []watcher.File) []watcher.File { return a.unknown(f, files) },
+		Take:    func(ctx context.Context, file watcher.File) error { return a.intake(ctx, f, file) },
+		State:   func(s watcher.State) { a.inputState(f, s) },
+		Log:     f.log, Events: a.events,
 		Mount: a.mounts.of(f.Input), Owner: a.Config.DataDir,
 	}
+}
+
+// unknown are those of some files that the ledger has not seen as they are now.
+func (a *Agent) unknown(f *folder, files []watcher.File) []watcher.File {
+	unknown := files
+	a.Ledger.Known(f.Name, func(known func(string, store.Seen) bool) {
+		var rest []watcher.File
+		for _, file := range files {
+			if !known(file.Path, store.Seen{Size: file.Size, ModTime: file.ModTime}) {
+				rest = append(rest, file)
+			}
+		}
+		unknown = rest
+	})
+	return unknown
 }
 
 func (a *Agent) runWatch(ctx context.Context, f *folder) {

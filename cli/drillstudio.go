@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -118,7 +119,9 @@ func (p *picker) pick(ctx context.Context, root string, f config.Folder) error {
 	var failed error
 	w, err := watcher.New(watcher.Options{
 		Root: root, Recursive: f.Recursive, Include: f.Include, Exclude: f.Exclude, Once: true, Takers: 1,
-		Known: func(_ string, size int64, _ time.Time) bool { return size > largestCopy },
+		Unknown: func(files []watcher.File) []watcher.File {
+			return slices.DeleteFunc(files, func(f watcher.File) bool { return f.Size > largestCopy })
+		},
 		Take: func(_ context.Context, file watcher.File) error {
 			if failed == nil && len(p.pictures) < p.n && file.Whole && file.Size <= p.room {
 				failed = p.take(root, file.Path)

@@ -51,14 +51,19 @@ func (l *Ledger) Find(prefix string) (job Job, err error) {
 	return job, err
 }
 
-// Known tells whether the file was seen as it is now, so that nothing is to be done about it. It reads one small row.
-func (l *Ledger) Known(folder, path string, size int64, modTime time.Time) (known bool) {
+// Known calls ask with what tells whether a file of the hot folder was seen as it is now, so that nothing is to be done about it. An
+// answer costs the reading of one small row.
+func (l *Ledger) Known(folder string, ask func(known func(path string, is Seen) bool)) {
 	_ = l.view(func(tx *bbolt.Tx) error { // a closed ledger knows nothing
-		_, seen, ok := seenFrom(tx.Bucket(bPaths).Get(pathKey(folder, path)))
-		known = ok && seen.Size == size && seen.ModTime.Equal(modTime)
+		c := tx.Bucket(bPaths).Cursor()
+		ask(func(path string, is Seen) bool {
+			key := pathKey(folder, path)
+			k, v := c.Seek(key)
+			_, was, ok := seenFrom(v)
+			return ok && bytes.Equal(k, key) && was.Size == is.Size && was.ModTime.Equal(is.ModTime)
+		})
 		return nil
 	})
-	return known
 }
 
 // ByPath returns the job of the file's content as last seen; ErrNotFound when the file was never seen.
@@ -315,8 +320,10 @@ func countKey(state State, folder string) []byte { return []byte(string(state) +
 // pathKey stands for a path in a hot folder's input or output. It ends in 12 bytes of a hash, so that two paths never share one
 // and long paths cost nothing, and begins with 4 bytes for its directory, so that a walk through that reads few pages.
 func pathKey(folder, name string) []byte {
-	dir := sha256.Sum256([]byte(folder + "\x00" + path.Dir(name)))
-	sum := sha256.Sum256([]byte(folder + "\x00" + name))
+	var room [256]byte // of which most need no more, as a rescan asks for the key of every file
+	in := append(append(room[:0], folder...), 0)
+	dir := sha256.Sum256(append(in, path.Dir(name)...))
+	sum := sha256.Sum256(append(in, name...))
 	return append(dir[:4:4], sum[:12]...)
 }
 

@@ -37,7 +37,7 @@ func TestARestoredJobIsAsItWas(t *testing.T) {
 	if !reflect.DeepEqual(facts(got), facts(want)) || !reflect.DeepEqual(got.History, want.History) || !got.SubmittedAt.Equal(want.History[0].Time) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
-	if !l.Known("packshots", "a.jpg", 7, seen.ModTime) {
+	if !known(l, "packshots", "a.jpg", 7, seen.ModTime) {
 		t.Error("its file is not known")
 	}
 	if owner, err := l.OwnerOf("packshots", "a.png"); owner.ID != want.ID {

@@ -129,7 +129,7 @@ func TestStopHanging(t *testing.T) {
 				withEvents(s)
 				h := hangAt(s, test.op, test.suffix)
 				h.on.Store(true)
-				s.o.Known = func(string, int64, time.Time) bool { t.Error("Known is asked"); return false }
+				s.o.Unknown = func([]watcher.File) []watcher.File { t.Error("Unknown is asked"); return nil }
 				for n := range 10 {
 					s.write(fmt.Sprint(n, ".jpg"), jpegOf(t, 8, 8))
 				}
@@ -221,11 +221,11 @@ func TestStopHangingTaker(t *testing.T) {
 		s := newStudio(t)
 		h := hangAt(s, "stat", "a.jpg")
 		var ended atomic.Bool
-		s.o.Known = func(string, int64, time.Time) bool {
+		s.o.Unknown = func(files []watcher.File) []watcher.File {
 			if ended.Load() {
-				t.Error("Known is asked")
+				t.Error("Unknown is asked")
 			}
-			return false
+			return files
 		}
 		s.write("a.jpg", jpegOf(t, 8, 8))
 		s.open()

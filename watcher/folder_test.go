@@ -70,11 +70,13 @@ func newStudio(t *testing.T) *studio {
 	s.o = watcher.Options{
 		Root: s.root, Recursive: true, Settle: settle, Rescan: time.Minute,
 		Include: []string{"*.jpg", "*.png"},
-		Known: func(path string, size int64, modTime time.Time) bool {
+		Unknown: func(files []watcher.File) []watcher.File {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			f, ok := s.known[path]
-			return ok && f.Size == size && f.ModTime.Equal(modTime)
+			return slices.DeleteFunc(files, func(is watcher.File) bool {
+				f, ok := s.known[is.Path]
+				return ok && f.Size == is.Size && f.ModTime.Equal(is.ModTime)
+			})
 		},
 		Take: s.take,
 		State: func(st watcher.State) {
@@ -512,10 +514,10 @@ func TestEventsLostInWalk(t *testing.T) {
 	inStudio(t, func(s *studio) {
 		withEvents(s)
 		s.write("a.jpg", jpegOf(t, 8, 8))
-		known := s.o.Known
-		s.o.Known = func(path string, size int64, modTime time.Time) bool {
+		unknown := s.o.Unknown
+		s.o.Unknown = func(files []watcher.File) []watcher.File {
 			time.Sleep(time.Minute) // a slow share
-			return known(path, size, modTime)
+			return unknown(files)
 		}
 	}, func(s *studio) {
 		s.pass(time.Second)

@@ -49,7 +49,7 @@ func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
 	}
 	is := sighting{seen.path, info.Size(), info.ModTime(), seen.at}
 	switch {
-	case f.o.Known(is.path, is.size, is.modTime):
+	case f.known(is.path, is.size, is.modTime):
 		return outcome{is, done, nil}
 	case seen.at.IsZero(), is.size != seen.size, !is.modTime.Equal(seen.modTime):
 		is.at = time.Now()
@@ -71,6 +71,10 @@ func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
 		return outcome{is, refused, err}
 	}
 	return outcome{is, done, nil}
+}
+
+func (f *Folder) known(path string, size int64, modTime time.Time) bool {
+	return len(f.o.Unknown([]File{{Path: path, Size: size, ModTime: modTime}})) == 0
 }
 
 // unseen tells a file that is gone from one that can't be reached, and from a root that is gone.

@@ -155,7 +155,7 @@ func TestUnmountedOnce(t *testing.T) {
 		share := onShare(s)
 		s.write("sub/a.jpg", jpegOf(t, 8, 8))
 		s.o.Once = true
-		s.o.Known = func(string, int64, time.Time) bool { unix.Unmount(share, unix.MNT_DETACH); return true }
+		s.o.Unknown = func([]watcher.File) []watcher.File { unix.Unmount(share, unix.MNT_DETACH); return nil }
 		s.open()
 		return <-s.ended
 	}

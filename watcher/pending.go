@@ -32,7 +32,7 @@ func (f *Folder) Pending(dir string, except func(path string) bool) (bool, error
 				continue
 			}
 			size, modTime, ours, err := statIn(d, e)
-			if err == nil && ours && !f.o.Known(rel, size, modTime) && !except(rel) {
+			if err == nil && ours && !f.known(rel, size, modTime) && !except(rel) {
 				return true, nil
 			}
 		}

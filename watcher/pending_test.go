@@ -3,8 +3,8 @@ package watcher_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
-	"time"
 
 	"hotfolder/watcher"
 )
@@ -14,8 +14,10 @@ func TestPending(t *testing.T) {
 	known := map[string]bool{"shoot/known.jpg": true}
 	f, err := watcher.New(watcher.Options{
 		Root: root, Include: []string{"*.jpg"},
-		Known: func(path string, _ int64, _ time.Time) bool { return known[path] },
-		Take:  nil,
+		Unknown: func(files []watcher.File) []watcher.File {
+			return slices.DeleteFunc(files, func(f watcher.File) bool { return known[f.Path] })
+		},
+		Take: nil,
 	})
 	if err != nil {
 		t.Fatal(err)

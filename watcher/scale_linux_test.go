@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -47,10 +48,10 @@ type count struct {
 func watchAndCount(t *testing.T, o watcher.Options, n int) *count {
 	c := &count{names: map[string]int{}, first: make(chan struct{}), all: make(chan struct{})}
 	o.Recursive, o.Settle = true, 20*time.Millisecond
-	o.Known = func(path string, _ int64, _ time.Time) bool {
+	o.Unknown = func(files []watcher.File) []watcher.File {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.names[path] > 0
+		return slices.DeleteFunc(files, func(f watcher.File) bool { return c.names[f.Path] > 0 })
 	}
 	o.Take = func(_ context.Context, f watcher.File) error {
 		c.mu.Lock()

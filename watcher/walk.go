@@ -28,7 +28,8 @@ type walk struct {
 	events Events // that the folders found are to be watched by; nil: none
 	found  chan<- sighting
 
-	unwatched error // why a folder could not be watched; the rest is not tried then
+	unwatched error  // why a folder could not be watched; the rest is not tried then
+	files     []File // room for those that are sent together
 }
 
 // walked is the end of a walk.
@@ -39,8 +40,9 @@ type walked struct {
 	full      bool  // it was a walk of the root
 }
 
-// chunkOfEntries is how much of a folder is read at once.
-const chunkOfEntries = 256
+// chunkOfEntries is how much of a folder is read and asked about at once: enough to pay for that, and few enough that the first files of
+// a slow share need not wait long for the others.
+const chunkOfEntries = 64
 
 // run ends the watches of gone, then walks the folders dirs, relative to the root, and all in them if the Folder is
 // recursive. What it can't read is logged and passed over, unless it is the root.
@@ -81,8 +83,9 @@ func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error)
 		return nil, err
 	}
 	defer d.Close()
-	for ctx.Err() == nil {
+	for {
 		var entries []fs.DirEntry
+		files := w.files[:0]
 		err := w.caller.call("read", name, func() (err error) { entries, err = d.ReadDir(chunkOfEntries); return err })
 		for _, e := range entries {
 			rel := e.Name()
@@ -95,19 +98,22 @@ func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error)
 					sub = append(sub, rel)
 				}
 			case e.Type().IsRegular():
-				if !w.file(ctx, d, rel, e) {
-					return nil, ctx.Err()
+				if file, ok := w.file(ctx, d, rel, e); ok {
+					files = append(files, file)
 				}
 			}
 		}
-		if errors.Is(err, io.EOF) {
+		w.send(ctx, files)
+		w.files = files
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, io.EOF):
 			return sub, nil
-		}
-		if err != nil {
+		case err != nil:
 			return sub, err
 		}
 	}
-	return nil, ctx.Err()
 }
 
 // open opens a folder. Only the root may be a link.
@@ -137,28 +143,30 @@ func (w *walk) watch(dir, name string) {
 	}
 }
 
-// file sends a file if it is wanted and not known; false: ctx ended.
-func (w *walk) file(ctx context.Context, d *os.File, rel string, e fs.DirEntry) bool {
-	if !w.wantsFile(rel) {
-		return true
+// file looks at a file; not ok: it is not wanted, or can't be looked at.
+func (w *walk) file(ctx context.Context, d *os.File, rel string, e fs.DirEntry) (file File, ok bool) {
+	if ctx.Err() != nil || !w.wantsFile(rel) {
+		return File{}, false
 	}
-	is, ours := sighting{path: rel}, false
-	err := w.caller.call("stat", rel, func() (err error) { is.size, is.modTime, ours, err = statIn(d, e); return err })
-	if ctx.Err() != nil { // Run may have ended while the call hung
-		return false
-	}
-	if err != nil && !vanished(err) {
+	file.Path = rel
+	err := w.caller.call("stat", rel, func() (err error) { file.Size, file.ModTime, ok, err = statIn(d, e); return err })
+	if err != nil && ctx.Err() == nil && !vanished(err) { // Run may have ended while the call hung
 		w.troubles.warn(w.o.Log, "file cannot be looked at, the rest goes on", "file", rel, "err", err)
 	}
-	if err != nil || !ours || w.o.Known(rel, is.size, is.modTime) {
-		return true
+	return file, ok && err == nil
+}
+
+// send sends the files that are not known.
+func (w *walk) send(ctx context.Context, files []File) {
+	if len(files) == 0 || ctx.Err() != nil {
+		return
 	}
-	is.at = time.Now()
-	select {
-	case w.found <- is:
-		return true
-	case <-ctx.Done():
-		return false
+	for _, f := range w.o.Unknown(files) {
+		select {
+		case w.found <- sighting{f.Path, f.Size, f.ModTime, time.Now()}:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

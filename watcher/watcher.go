@@ -52,11 +52,11 @@ type Options struct {
 	Once   bool          // look once, see to it that all that is there settles and is taken, then end
 	Takers int           // goroutines that look at files and call Take; 0: 4
 
-	// Known tells that there is nothing to do for a file. It is called for every file of every rescan, so it must be
-	// cheap, and from several goroutines.
-	Known func(path string, size int64, modTime time.Time) bool
+	// Unknown tells for which of these files, of which only Path, Size and ModTime are set, there is something to do; nil: for all. It is
+	// asked about every file of every rescan, so it must be cheap, and from several goroutines.
+	Unknown func(files []File) []File
 
-	// Take takes a file over. After nil the Folder forgets it, and Known answers for it; after an error (ErrChanged or
+	// Take takes a file over. After nil the Folder forgets it, and Unknown leaves it out; after an error (ErrChanged or
 	// any other) the file settles again, each time for longer. It is never called for one path twice at once. It may
 	// block, and is to end soon after ctx.
 	Take func(ctx context.Context, f File) error
@@ -123,8 +123,8 @@ func New(o Options) (*Folder, error) {
 	}
 	o.Takers = cmp.Or(o.Takers, 4)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	if o.Known == nil {
-		o.Known = func(string, int64, time.Time) bool { return false }
+	if o.Unknown == nil {
+		o.Unknown = func(files []File) []File { return files }
 	}
 	if o.State == nil {
 		o.State = func(State) {}

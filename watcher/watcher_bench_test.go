@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"hotfolder/watcher"
 )
@@ -34,7 +33,7 @@ func BenchmarkRescan(b *testing.B) {
 	f, err := watcher.New(watcher.Options{
 		Root: root, Recursive: true, Once: true,
 		Include: []string{"*.jpg", "*.jpeg", "*.png", "*.tif", "*.tiff", "*.webp"},
-		Known:   func(string, int64, time.Time) bool { known++; return true },
+		Unknown: func(files []watcher.File) []watcher.File { known += len(files); return nil },
 		Take:    func(context.Context, watcher.File) error { panic("all are known") },
 	})
 	must(b, err)

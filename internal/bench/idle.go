@@ -119,8 +119,8 @@ func rescan(w io.Writer, input string, files int) (time.Duration, error) {
 	known := 0
 	f, err := watcher.New(watcher.Options{
 		Root: input, Recursive: true, Once: true, Include: []string{"*.jpg", "*.jpeg", "*.png", "*.tif", "*.tiff", "*.webp"},
-		Known: func(string, int64, time.Time) bool { known++; return true },
-		Take:  func(context.Context, watcher.File) error { return errors.New("all are known") },
+		Unknown: func(files []watcher.File) []watcher.File { known += len(files); return nil },
+		Take:    func(context.Context, watcher.File) error { return errors.New("all are known") },
 	})
 	if err != nil {
 		return 0, err

@@ -106,7 +106,7 @@ func (c *Claim) abandoned(found lock) bool {
 // takeOver replaces an abandoned lock. Of several agents that try one succeeds: it renames the lock away, sees that it is the abandoned one
 // and not one written meanwhile, and writes its own if no other was faster.
 func (c *Claim) takeOver(abandoned lock) error {
-	err := os.Rename(c.path, c.away)
+	err := whileBusy(func() error { return os.Rename(c.path, c.away) })
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		if still, err := readLock(c.path); err != nil || still.Token != abandoned.Token { // Windows says so of a file that is being removed
@@ -118,7 +118,7 @@ func (c *Claim) takeOver(abandoned lock) error {
 	}
 	if got, err := readLock(c.away); err == nil && got.Token != abandoned.Token {
 		os.Link(c.away, c.path) // where there are no hard links, its holder writes it again
-		remove(c.away)
+		whileBusy(func() error { return os.Remove(c.away) })
 		return got.err()
 	}
 	return c.write()
@@ -126,7 +126,7 @@ func (c *Claim) takeOver(abandoned lock) error {
 
 // write makes the lock where there is none, and removes the one that was taken over.
 func (c *Claim) write() error {
-	remove(c.away)
+	whileBusy(func() error { return os.Remove(c.away) }) // its error: a lock that stays behind goes with the next claim
 	c.mine.Since = time.Now().UTC().Format(time.RFC3339)
 	content, err := json.Marshal(c.mine)
 	if err != nil {
@@ -191,17 +191,18 @@ func ClaimedBy(dir, owner string) error {
 // Release gives the folder up.
 func (c *Claim) Release() {
 	if found, err := readLock(c.path); err == nil && found.Token == c.mine.Token {
-		remove(c.path)
+		whileBusy(func() error { return os.Remove(c.path) }) // its error: a lock that is left behind is taken over
 	}
 	c.held = false
 }
 
-// remove removes a lock that was just read. Some shares take a moment to see that it was closed, and refuse until then.
-func remove(path string) {
+// whileBusy renames or removes a lock that was just read. Some shares take a moment to see that it was closed, and refuse until then.
+func whileBusy(do func() error) (err error) {
 	for wait := 10 * time.Millisecond; wait < time.Second; wait *= 2 {
-		if err := os.Remove(path); !errors.Is(err, syscall.EBUSY) && !sharingViolation(err) {
-			return // a lock that stays behind is found by the next Hold, or becomes stale
+		if err = do(); !errors.Is(err, syscall.EBUSY) && !sharingViolation(err) {
+			break
 		}
 		time.Sleep(wait)
 	}
+	return err
 }

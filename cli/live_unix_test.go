@@ -120,7 +120,7 @@ func TestRunOnceOnATerminal(t *testing.T) {
 	w.login()
 	y := w.atTerminal("run", "--once")
 	y.wantEnd(0)
-	y.wantScreen(`(?s)packshots  █+  1 of 1, done\s*\nwebsite    █+  1 of 1, done.*\n2 delivered, 0 failed in \S+\n$`)
+	y.wantScreen(`(?s)packshots  █+  1 of 1, done\s*\nwebsite    █+  1 of 1, done.*\n2 delivered, 0 failed in \S+\s*$`)
 	if strings.Count(y.text(), "\x1b[") == 0 || !strings.Contains(y.text(), "\x1b[32m") {
 		t.Error("nothing is drawn, or without colours")
 	}

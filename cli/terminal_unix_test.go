@@ -61,7 +61,7 @@ func (w *world) atTerminalWith(environment map[string]string, args ...string) *t
 	}()
 	go func() {
 		code := execute(ctx, append([]string{"--config", w.file}, args...), tty, tty, tty)
-		_, _ = master.WriteString("\n") // ends the reading that an interrupted question leaves behind
+		_, _ = master.WriteString("\n") // ends the reading that an interrupted question leaves behind; perhaps it is echoed
 		tty.Close()
 		<-shown
 		x.ended <- code

@@ -29,6 +29,7 @@ spent. It ends with code 0 if there are at most warnings.`,
 			k := &checker{print: printer.finding, command: a.command}
 			cfg, err := a.config()
 			if err != nil {
+				_, err = a.readyConfig() // which tells what is missing, too
 				k.configError(err)
 				k.skip("all else", "mend the configuration first")
 			} else {
@@ -121,13 +122,15 @@ func (k *checker) conclusion() string {
 }
 
 func (k *checker) all(ctx context.Context, c *config.Config) {
-	k.ok("configuration %s", c.File)
-	k.silent = stillSilent(c.Silent())
 	for _, err := range []error{c.RequireFolders(), c.RequireOrganization()} {
 		if err != nil {
 			k.configError(err)
 		}
 	}
+	if len(k.codes) == 0 {
+		k.ok("configuration %s", c.File)
+	}
+	k.silent = stillSilent(c.Silent())
 	k.running = k.agent(ctx, c)
 	if k.at("data_dir", c.DataDir, func(k *checker) bool { return k.dataDir(c) }) {
 		k.ledger(ctx, c)

@@ -63,16 +63,7 @@ func stillSilent(paths []string) (silent []string) {
 }
 
 // readyConfig is a configuration with all that an agent needs to run.
-func (a *app) readyConfig() (*config.Config, error) {
-	c, err := a.config()
-	if err == nil {
-		err = c.RequireFolders()
-	}
-	if err == nil {
-		err = c.RequireOrganization()
-	}
-	return c, err
-}
+func (a *app) readyConfig() (*config.Config, error) { return a.configBy(config.LoadReady) }
 
 // self is how a person started this program, as far as can be told.
 func self() string {

@@ -26,6 +26,24 @@ func Load(file string, getenv func(string) string) (*Config, error) {
 	return Parse(file, data, getenv)
 }
 
+// LoadReady is Load for an agent that is to run: what RequireFolders and RequireOrganization want is told together with all else that is
+// wrong.
+func LoadReady(file string, getenv func(string) string) (*Config, error) {
+	data, err := Read(file)
+	if err != nil {
+		return nil, err
+	}
+	c, wrong, err := parse(file, data, getenv, realPath)
+	if err != nil {
+		return nil, err
+	}
+	for _, err := range []error{c.RequireFolders(), c.RequireOrganization()} {
+		missing, _ := errors.AsType[Errors](err)
+		wrong = append(wrong, missing...)
+	}
+	return c.unless(wrong)
+}
+
 // Read reads a configuration file. Its error says what to do.
 func Read(file string) ([]byte, error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
@@ -62,7 +80,19 @@ func (u *unread) Unwrap() error { return u.error }
 // and the folders that the default of data_dir depends on. Parse looks at the file system to resolve links in the
 // folders' paths, but the folders need not exist.
 func Parse(file string, data []byte, getenv func(string) string) (*Config, error) {
-	return parse(file, data, getenv, realPath)
+	c, wrong, err := parse(file, data, getenv, realPath)
+	if err != nil {
+		return nil, err
+	}
+	return c.unless(wrong)
+}
+
+// unless returns the configuration if nothing is wrong with it.
+func (c *Config) unless(wrong Errors) (*Config, error) {
+	if len(wrong) > 0 {
+		return nil, wrong.sorted()
+	}
+	return c, nil
 }
 
 // Glance is Load for those who only ask or tell: it touches none of the folders. Where one is on a share that hangs, a process that
@@ -72,13 +102,18 @@ func Glance(file string, getenv func(string) string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(file, data, getenv, fold)
+	c, wrong, err := parse(file, data, getenv, fold)
+	if err != nil {
+		return nil, err
+	}
+	return c.unless(wrong)
 }
 
-func parse(file string, data []byte, getenv, real func(string) string) (*Config, error) {
+// parse reads what can be read, and tells what is wrong. An error: the file has no name.
+func parse(file string, data []byte, getenv, real func(string) string) (*Config, Errors, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
-		return nil, fmt.Errorf("configuration file: %w", err)
+		return nil, nil, fmt.Errorf("configuration file: %w", err)
 	}
 	d := &document{file: file, real: real, at: map[string]position{"": {1, 1}}, bad: map[string]bool{}}
 	c := Default()
@@ -90,10 +125,7 @@ func parse(file string, data []byte, getenv, real func(string) string) (*Config,
 	c.DataDir = cmp.Or(c.DataDir, thisMachine(getenv).dataDir(file))
 	c.Account.CredentialsFile = cmp.Or(c.Account.CredentialsFile, filepath.Join(c.DataDir, "credentials.json"))
 	d.check(&c)
-	if len(d.problems) > 0 {
-		return nil, d.problems.sorted()
-	}
-	return &c, nil
+	return &c, d.problems, nil
 }
 
 // RequireOrganization returns an Errors when no organization is set. It is apart from Parse because the commands that

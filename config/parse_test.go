@@ -48,6 +48,29 @@ func folder(lines ...string) string {
 	return text
 }
 
+// LoadReady tells what is missing together with what is wrong, in the order of the file.
+func TestLoadReady(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hotfolder.yaml")
+	for text, want := range map[string]string{
+		"extra: 1\nfolders:\n  - {name: x, input: i, output: o}\n": `:1:1: extra: .*\n.*:1:1: account.organization is missing.*\n.*:3:5: workflow: is missing.*$`,
+		"": `:1:1: folders: at least one .*\n.*:1:1: account.organization is missing.*$`,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.LoadReady(file, env(nil))
+		if c != nil || err == nil || !regexp.MustCompile(want).MatchString(err.Error()) {
+			t.Errorf("%q: %v\nwant %s", text, err, want)
+		}
+	}
+	if err := os.WriteFile(file, []byte(folder()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := config.LoadReady(file, env(map[string]string{"AUTORETOUCH_ORGANIZATION_ID": "org"})); err != nil || c.Account.Organization != "org" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestEveryKindOfValue(t *testing.T) {
 	c, dir, err := parse(t, `
 account: {organization: org, credentials_file: secret/me.json}

@@ -539,6 +539,38 @@ func TestOnce(t *testing.T) {
 	})
 }
 
+// A folder that another agent works on is told with its own mend, not also as one that is away.
+func TestOnceInAnotherAgentsFolder(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.halt()
+		w.write("in/.hotfolder-lock", []byte(`{"host":"other","pid":1,"owner":"/other","token":"x"}`))
+		a, closeAll := w.open(true)
+		defer closeAll()
+		var left *agent.Unfinished
+		if err := a.Run(context.Background()); !errors.As(err, &left) {
+			t.Errorf("Run: %v", err)
+		}
+		s, err := a.Status(w.Context())
+		if err != nil || len(s.Troubles) != 1 || s.Troubles[0].Code != agent.InputClaimed {
+			t.Errorf("%+v, %v", s.Troubles, err)
+		}
+	})
+}
+
+// Without a login nobody says that the account was looked through.
+func TestWhatWasNotLookedThrough(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		w.sandbox.RevokeRefreshTokens()
+		w.sandbox.RevokeTokens()
+		w.start()
+		w.until("the trouble shows", time.Minute, func() bool { return slices.Contains(w.troubles(), agent.LoginNeeded) })
+		w.halt()
+		if log := w.logged.String(); !strings.Contains(log, "nothing is spent before") || strings.Contains(log, `"the account was looked through"`) {
+			t.Error(log)
+		}
+	})
+}
+
 func TestOnceGoesOnWhenCreditsWereBought(t *testing.T) {
 	in(t, studio{sandbox: sandbox.Options{Credits: 15}}, func(w *world) {
 		w.drop("a.jpg", picture(1))

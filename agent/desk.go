@@ -155,7 +155,7 @@ func (b Books) Retry(ctx context.Context, r RetryRequest) (done Retried, err err
 			return done, err
 		}
 		if job.State != store.Failed {
-			return done, fmt.Errorf("job %s is %s, and only a failed one can be retried: %w", job.ID, job.State, store.ErrStep)
+			return done, fmt.Errorf("%w: job %s is %s, and only a failed one can be retried", store.ErrStep, job.ID, job.State)
 		}
 		if err := retry(b.Ledger, job); err != nil {
 			return done, err

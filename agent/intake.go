@@ -54,7 +54,7 @@ func (a *Agent) unknown(f *folder, files []watcher.File) []watcher.File {
 }
 
 func (a *Agent) runWatch(ctx context.Context, f *folder) {
-	if err := f.watch.Run(ctx); err != nil && ctx.Err() == nil {
+	if err := f.watch.Run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, watcher.ErrClaimed) { // inputState was told of that
 		a.troubles.raise(InputOffline, f.Name, reason(err), "")
 	}
 	f.looked.Store(a.once && ctx.Err() == nil)

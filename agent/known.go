@@ -162,6 +162,9 @@ func (a *Agent) readAccount(ctx context.Context) {
 		})
 	}
 	readers.Wait()
+	if ctx.Err() != nil {
+		return
+	}
 	a.log.Info("the account was looked through", "jobs", a.known.labelled())
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"sync"
 
 	"hotfolder/private"
+	"hotfolder/watcher"
 )
 
 // mounts remembers, across restarts, below which mount point each folder lay, so that a bare mount point is known for one. It
@@ -45,6 +47,33 @@ func (m *mounts) of(folder string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.by[folder]
+}
+
+// find finds the mount point below which a folder lies now or, while it is missing, would be made; ErrUnmounted when the one that it
+// lay below is bare.
+func (m *mounts) find(folder string) (mount string, err error) {
+	known, there := m.of(folder), folder
+	for isMissing(there) && filepath.Dir(there) != there {
+		there = filepath.Dir(there)
+	}
+	root := watcher.NewRoot(there, known)
+	if err := root.Check(); err != nil {
+		return "", err
+	}
+	if known != "" && there != folder && root.Mount() != known {
+		return "", fmt.Errorf("%w at %s", watcher.ErrUnmounted, known)
+	}
+	return root.Mount(), nil
+}
+
+// Unmounted returns an ErrUnmounted if a folder, or the one that it would be made in, is not where the agent of this data folder last
+// saw it, since a share or disk is away.
+func Unmounted(dataDir, folder string) error {
+	_, err := openMounts(mountsFile(dataDir), slog.New(slog.DiscardHandler)).find(folder)
+	if errors.Is(err, watcher.ErrUnmounted) {
+		return err
+	}
+	return nil
 }
 
 // learn remembers where the folder lies now.

@@ -107,19 +107,11 @@ func (a *Agent) move(ctx context.Context, from, sum, folder, path string, beside
 // mayFill tells whether a folder may be written to now. One that is missing may be made, but not in place of a share that is not
 // mounted.
 func (a *Agent) mayFill(folder string) error {
-	known, there := a.mounts.of(folder), folder
-	for isMissing(there) && filepath.Dir(there) != there {
-		there = filepath.Dir(there)
+	mount, err := a.mounts.find(folder)
+	if err == nil {
+		a.mounts.learn(folder, mount)
 	}
-	root := watcher.NewRoot(there, known)
-	if err := root.Check(); err != nil {
-		return err
-	}
-	if known != "" && there != folder && root.Mount() != known {
-		return fmt.Errorf("nothing is mounted at %s", known)
-	}
-	a.mounts.learn(folder, root.Mount())
-	return nil
+	return err
 }
 
 // moveTo is move to one name; fs.ErrExist says that something else has it. A file of the same content there is what a crash in the

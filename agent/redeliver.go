@@ -69,7 +69,7 @@ func (r *redelivery) named(ctx context.Context, job store.Job) error {
 	case job.State == store.Failed && job.Result.Path != "":
 		return r.again(job, "a person takes the result as it is", accepted)
 	case job.State != store.Delivered:
-		return fmt.Errorf("job %s is %s and has no result: %w", job.ID, job.State, store.ErrStep)
+		return fmt.Errorf("%w: job %s is %s and has no result", store.ErrStep, job.ID, job.State)
 	}
 	there, err := r.isThere(ctx, job, true)
 	if err != nil {

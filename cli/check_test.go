@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -85,7 +86,8 @@ func TestCheck(t *testing.T) {
 	}
 
 	write(t, w.file, []byte("polling: {min: soon}\n"))
-	w.want(2, `^error   .*hotfolder.yaml:1:16: .*\nwarning not checked: all else\n        mend: mend the configuration first\n$`, `hotfolder: check found 1 error, named above\n`, "check")
+	w.want(2, `^error   .*hotfolder.yaml:1:1: folders: .*\nerror   .*hotfolder.yaml:1:1: account.organization .*\nerror   .*hotfolder.yaml:1:16: .*\n`+
+		`warning not checked: all else\n        mend: mend the configuration first\n$`, `hotfolder: check found 3 errors, named above\n`, "check")
 }
 
 // Each thing that can be wrong is said in its own line, with its level, its mend and the exit code of the gravest.
@@ -155,6 +157,29 @@ func (w *world) remove(slashed string) {
 	w.t.Helper()
 	if err := os.RemoveAll(w.path(slashed)); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// What the agent would not touch, since a share that it knew is away, is not in place, though a folder is there.
+func TestCheckOfABareMountPoint(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there the path of a share that is away is missing")
+	}
+	for _, test := range []struct{ what, dir string }{{"input", "in/website"}, {"output", "out/website"}, {"processed", "processed"}} {
+		w := newWorld(t)
+		w.configure(strings.Replace(studioConfig, "name: website,", "name: website, after_success: move, processed: processed,", 1))
+		w.login()
+		w.want(0, `Everything is in place`, ``, "check")
+		dir, err := filepath.EvalSymlinks(w.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, err := json.Marshal(map[string]string{w.path(test.dir): dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, w.path("data/mounts.json"), known)
+		w.want(1, `(?m)^error   website: `+test.what+` \S+: nothing is mounted at \S+\n        mend: connect the share or disk$`, `hotfolder: check found \d errors?, named above\n`, "check")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"hotfolder/agent"
 	"hotfolder/config"
 	"hotfolder/watcher"
 )
@@ -67,13 +68,22 @@ func (k *checker) folder(f config.Folder, dataDir string) {
 	for _, m := range mapped(f) {
 		k.warn("write "+m.unc+" instead", "%s", m.what)
 	}
-	there := k.at(f.Name+": input", f.Input, func(k *checker) bool { k.input(f, dataDir); return true })
+	at := func(what, dir string, look func(*checker) bool) bool {
+		return k.at(what, dir, func(k *checker) bool {
+			if err := agent.Unmounted(dataDir, dir); err != nil {
+				k.fail(exitFailed, "connect the share or disk", "%s %s: %v", what, dir, err)
+				return false
+			}
+			return look(k)
+		})
+	}
+	there := at(f.Name+": input", f.Input, func(k *checker) bool { k.input(f, dataDir); return true })
 	review := ""
-	if k.at(f.Name+": output", f.Output, func(k *checker) bool { return k.thereAndWritable(f.Name+": output", f.Output) }) {
+	if at(f.Name+": output", f.Output, func(k *checker) bool { return k.thereAndWritable(f.Name+": output", f.Output) }) {
 		review = f.ReviewFolder()
 	}
 	writable := func(what, dir string) {
-		k.at(what, dir, func(k *checker) bool { return k.writable(what, dir) })
+		at(what, dir, func(k *checker) bool { return k.writable(what, dir) })
 	}
 	if there && (f.AfterSuccess != config.Keep || f.Failed != "") {
 		writable(f.Name+": input, from which originals are taken,", f.Input)
@@ -118,16 +128,17 @@ func (k *checker) input(f config.Folder, dataDir string) {
 		k.fail(exitFailed, toConnect, "%s: %s", f.Name, plain(err))
 		return
 	}
-	k.ok("%s", what)
+	if err := watcher.ClaimedBy(f.Input, dataDir); err != nil {
+		k.fail(exitFailed, "stop one of the two, or give each its own folder", "%s: %v", what, err)
+	} else {
+		k.ok("%s", what)
+	}
 	for _, e := range entries {
 		k.alive()
 		if file := filepath.Join(f.Input, e.Name()); e.Type().IsRegular() && isForbidden(file) {
 			k.warn("give the user whom the agent runs as the right to read the files, too", "%s: %s may not be read", f.Name, file)
 			break
 		}
-	}
-	if err := watcher.ClaimedBy(f.Input, dataDir); err != nil {
-		k.fail(exitFailed, "stop one of the two, or give each its own folder", "%s: %v", what, err)
 	}
 	if advice := watcher.Advice(f.Input, f.Rescan); advice != "" {
 		k.ok("%s: %s", f.Name, advice)

@@ -43,13 +43,19 @@ func (l *Ledger) Find(prefix string) (job Job, err error) {
 			return fmt.Errorf("%w: %s", ErrNotFound, prefix)
 		}
 		if next, _ := c.Next(); bytes.HasPrefix(next, []byte(prefix)) {
-			return fmt.Errorf("%w: more than one begins with %s", ErrNotFound, prefix)
+			return ambiguous(prefix)
 		}
 		job, err = bySeq(tx, binary.BigEndian.Uint64(v))
 		return err
 	})
 	return job, err
 }
+
+// ambiguous is an ErrNotFound: the prefix of more than one id.
+type ambiguous string
+
+func (a ambiguous) Error() string      { return "more than one job's id begins with " + string(a) }
+func (ambiguous) Is(target error) bool { return target == ErrNotFound }
 
 // Known calls ask with what tells whether a file of the hot folder was seen as it is now, so that nothing is to be done about it. An
 // answer costs the reading of one small row.

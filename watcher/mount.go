@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,6 +22,9 @@ type Root struct {
 	network string
 	found   fs.FileInfo // the folder as it was when mount and network were found out
 }
+
+// ErrUnmounted is why a folder that is there is not the one that it was.
+var ErrUnmounted = errors.New("nothing is mounted")
 
 // NewRoot is the folder at path. mount is what Mount said of it before, perhaps in another process; "": nothing is known.
 func NewRoot(path, mount string) *Root {
@@ -48,7 +52,7 @@ func (r *Root) Check() error {
 		return err
 	}
 	if known != "" && !slices.Contains(mounts, known) && within(folder, known) {
-		return fmt.Errorf("nothing is mounted at %s", known)
+		return fmt.Errorf("%w at %s", ErrUnmounted, known)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

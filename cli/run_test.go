@@ -62,7 +62,7 @@ func TestFailedJobs(t *testing.T) {
 		w.want(0, `(?m)^\w{8}\tpackshots/a\.jpg$`, `Completion ended .*\n`, "__complete", "jobs", "show", "")
 		w.want(0, `^:4\n$`, `Completion ended .*\n`, "__complete", "retry", failed, "")
 		w.want(1, `^$`, `hotfolder: no such job: zzz; 'hotfolder jobs' lists them\n`, "jobs", "show", "zzz")
-		delivered, _, _ := strings.Cut(w.run("jobs", "--state", "delivered").stdout, " ")
+		delivered := strings.Fields(w.run("jobs", "--state", "delivered").stdout)[6]
 		w.want(1, `^$`, `hotfolder: step not allowed: job `+delivered+`\w+ is delivered, and only a failed one can be retried\n`, "retry", delivered)
 		w.want(0, `(?m)^FOLDER +STATE +DELIVERED +FAILED\npackshots +\w+ +1 +1\nwebsite +\w+ +0 +0\nall +1 +1$`, ``, "status")
 	}

@@ -37,9 +37,11 @@ func LoadReady(file string, getenv func(string) string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, err := range []error{c.RequireFolders(), c.RequireOrganization()} {
-		missing, _ := errors.AsType[Errors](err)
-		wrong = append(wrong, missing...)
+	if c != nil {
+		for _, err := range []error{c.RequireFolders(), c.RequireOrganization()} {
+			missing, _ := errors.AsType[Errors](err)
+			wrong = append(wrong, missing...)
+		}
 	}
 	return c.unless(wrong)
 }
@@ -109,7 +111,7 @@ func Glance(file string, getenv func(string) string) (*Config, error) {
 	return c.unless(wrong)
 }
 
-// parse reads what can be read, and tells what is wrong. An error: the file has no name.
+// parse reads what can be read, and tells what is wrong; nil, when it is not even YAML. An error: the file has no name.
 func parse(file string, data []byte, getenv, real func(string) string) (*Config, Errors, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -118,7 +120,11 @@ func parse(file string, data []byte, getenv, real func(string) string) (*Config,
 	d := &document{file: file, real: real, at: map[string]position{"": {1, 1}}, bad: map[string]bool{}}
 	c := Default()
 	c.File = file
-	if root := d.read(data); root != nil {
+	root := d.read(data)
+	if root == nil && len(d.problems) > 0 {
+		return nil, d.problems, nil
+	}
+	if root != nil {
 		d.decode("", root, &c)
 	}
 	c.Account.Organization = cmp.Or(c.Account.Organization, getenv("AUTORETOUCH_ORGANIZATION_ID"))

@@ -19,31 +19,27 @@ const maxFile = 1 << 20 // bytes; a thousand folders need a third of it
 
 // Load reads and parses file. What is wrong inside the file is an Errors; see Parse for getenv.
 func Load(file string, getenv func(string) string) (*Config, error) {
-	data, err := Read(file)
-	if err != nil {
-		return nil, err
-	}
-	return Parse(file, data, getenv)
+	return load(file, getenv, realPath)
 }
 
 // LoadReady is Load for an agent that is to run: what RequireFolders and RequireOrganization want is told together with all else that is
 // wrong.
 func LoadReady(file string, getenv func(string) string) (*Config, error) {
+	return load(file, getenv, realPath, (*Config).RequireFolders, (*Config).RequireOrganization)
+}
+
+// Glance is Load for those who only ask or tell: it touches none of the folders. Where one is on a share that hangs, a process that
+// touched it could not even end.
+func Glance(file string, getenv func(string) string) (*Config, error) {
+	return load(file, getenv, fold)
+}
+
+func load(file string, getenv, real func(string) string, required ...func(*Config) error) (*Config, error) {
 	data, err := Read(file)
 	if err != nil {
 		return nil, err
 	}
-	c, wrong, err := parse(file, data, getenv, realPath)
-	if err != nil {
-		return nil, err
-	}
-	if c != nil {
-		for _, err := range []error{c.RequireFolders(), c.RequireOrganization()} {
-			missing, _ := errors.AsType[Errors](err)
-			wrong = append(wrong, missing...)
-		}
-	}
-	return c.unless(wrong)
+	return parse(file, data, getenv, real, required...)
 }
 
 // Read reads a configuration file. Its error says what to do.
@@ -82,47 +78,21 @@ func (u *unread) Unwrap() error { return u.error }
 // and the folders that the default of data_dir depends on. Parse looks at the file system to resolve links in the
 // folders' paths, but the folders need not exist.
 func Parse(file string, data []byte, getenv func(string) string) (*Config, error) {
-	c, wrong, err := parse(file, data, getenv, realPath)
-	if err != nil {
-		return nil, err
-	}
-	return c.unless(wrong)
+	return parse(file, data, getenv, realPath)
 }
 
-// unless returns the configuration if nothing is wrong with it.
-func (c *Config) unless(wrong Errors) (*Config, error) {
-	if len(wrong) > 0 {
-		return nil, wrong.sorted()
-	}
-	return c, nil
-}
-
-// Glance is Load for those who only ask or tell: it touches none of the folders. Where one is on a share that hangs, a process that
-// touched it could not even end.
-func Glance(file string, getenv func(string) string) (*Config, error) {
-	data, err := Read(file)
-	if err != nil {
-		return nil, err
-	}
-	c, wrong, err := parse(file, data, getenv, fold)
-	if err != nil {
-		return nil, err
-	}
-	return c.unless(wrong)
-}
-
-// parse reads what can be read, and tells what is wrong; nil, when it is not even YAML. An error: the file has no name.
-func parse(file string, data []byte, getenv, real func(string) string) (*Config, Errors, error) {
+// parse also wants what is required, unless the file is not even YAML.
+func parse(file string, data []byte, getenv, real func(string) string, required ...func(*Config) error) (*Config, error) {
 	file, err := filepath.Abs(file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("configuration file: %w", err)
+		return nil, fmt.Errorf("configuration file: %w", err)
 	}
 	d := &document{file: file, real: real, at: map[string]position{"": {1, 1}}, bad: map[string]bool{}}
 	c := Default()
 	c.File = file
 	root := d.read(data)
 	if root == nil && len(d.problems) > 0 {
-		return nil, d.problems, nil
+		return nil, d.problems.sorted()
 	}
 	if root != nil {
 		d.decode("", root, &c)
@@ -131,7 +101,14 @@ func parse(file string, data []byte, getenv, real func(string) string) (*Config,
 	c.DataDir = cmp.Or(c.DataDir, thisMachine(getenv).dataDir(file))
 	c.Account.CredentialsFile = cmp.Or(c.Account.CredentialsFile, filepath.Join(c.DataDir, "credentials.json"))
 	d.check(&c)
-	return &c, d.problems, nil
+	for _, require := range required {
+		missing, _ := errors.AsType[Errors](require(&c))
+		d.problems = append(d.problems, missing...)
+	}
+	if len(d.problems) > 0 {
+		return nil, d.problems.sorted()
+	}
+	return &c, nil
 }
 
 // RequireOrganization returns an Errors when no organization is set. It is apart from Parse because the commands that

@@ -24,8 +24,8 @@ import (
 
 // With deliver: order the results of a subfolder appear together. Each is downloaded and checked as soon as it is there, and lies
 // under the hidden name of its part, durably, before its job is held in the ledger. When all the others are finished, or time is
-// up, the parts get their names, then the list is written, and then the jobs are delivered: in this order, so that whatever is
-// broken off is done again from where it was, by what the ledger and the disk say.
+// up, names are claimed in the ledger, all the parts get them, the list is written, and then the jobs are delivered: in this order,
+// so that whatever is broken off is done again from where it was, by what the ledger and the disk say.
 
 const (
 	waitsForOrder = "waits for the other pictures of its order"
@@ -165,6 +165,13 @@ func (a *Agent) deliverOrder(ctx context.Context, f *folder, name string, o *sto
 		if err := a.rows.SetRelease(f.Name, name, release); err != nil {
 			return asLedger(err)
 		}
+	}
+	claim := func(ctx context.Context, job store.Job) error {
+		_, _, err := a.claim(ctx, f, job)
+		return err
+	}
+	if err := a.eachHeld(ctx, f, name, release, claim); err != nil { // all of them first: no rename waits for the ledger
+		return err
 	}
 	var folders sync.Map // in which names are new
 	if err := a.eachHeld(ctx, f, name, release, func(ctx context.Context, job store.Job) error { return a.unveil(ctx, f, job, &folders) }); err != nil {

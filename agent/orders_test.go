@@ -37,6 +37,19 @@ func (w *world) wantVisible(dir string, want ...string) {
 	}
 }
 
+// appearsTogether waits until n files appear in a folder of the output, at one moment.
+func (w *world) appearsTogether(dir string, n int, within time.Duration) {
+	w.Helper()
+	w.until(fmt.Sprintf("%d files in %s", n, dir), within, func() bool {
+		synctest.Wait() // not in the middle of the renames
+		got := w.visible(dir)
+		if len(got) != 0 && len(got) != n {
+			w.Fatalf("only a part of %s is there: %q", dir, got)
+		}
+		return len(got) == n
+	})
+}
+
 // list is what a list in the output says.
 func (w *world) list(name string) string {
 	text, err := os.ReadFile(filepath.Join(w.dir, "out", name))
@@ -71,13 +84,8 @@ func TestAnOrderAppearsTogether(t *testing.T) {
 		time.Sleep(50 * time.Minute)
 		w.restart()
 		downloads := w.sandbox.Books().Calls[sandbox.Download]
-		w.until("the order is delivered", time.Hour, func() bool {
-			synctest.Wait() // not in the middle of the renames
-			if got := w.visible("shoot"); len(got) != 0 && len(got) != 4 {
-				t.Fatalf("only a part of it is there: %q", got)
-			}
-			return w.counts()[store.Delivered] == 4
-		})
+		w.appearsTogether("shoot", 4, time.Hour)
+		w.settle(4, store.Delivered)
 		w.wantVisible("shoot", "_COMPLETE.txt", "a.png", "again a.png", "c.png")
 		w.wantList("shoot/_COMPLETE.txt", "shoot: all 3 pictures are here.", "shoot/a.png", "shoot/c.png")
 		if got := w.sandbox.Books().Calls[sandbox.Download] - downloads; got != 1 {
@@ -93,6 +101,25 @@ func TestAnOrderAppearsTogether(t *testing.T) {
 		w.settle(5, store.Delivered)
 		w.wantVisible("shoot", "_COMPLETE.txt", "_COMPLETE_2.txt", "a.png", "again a.png", "c.png", "late.png")
 		w.wantList("shoot/_COMPLETE_2.txt", "all 1 pictures", "shoot/late.png")
+	})
+}
+
+// It does so with a ledger on a slow disk.
+func TestAnOrderWaitsForNoLedgerWhileItAppears(t *testing.T) {
+	in(t, studio{folder: wholeOrders, idle: true}, func(w *world) {
+		const n = 100
+		for i := range n {
+			w.drop(fmt.Sprintf("shoot/%d.jpg", i), picture(i))
+		}
+		w.watch(func(op, _ string) error {
+			if strings.HasPrefix(op, "ledger") {
+				time.Sleep(300 * time.Millisecond)
+			}
+			return nil
+		}, oneDisk, nil)
+		w.start()
+		w.appearsTogether("shoot", n+1, time.Hour)
+		w.settle(n, store.Delivered)
 	})
 }
 

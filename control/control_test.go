@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +16,9 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hotfolder/agent"
@@ -312,6 +315,31 @@ func TestStopLeavesNothing(t *testing.T) {
 	if _, err := Dial(t.Context(), dir); err != ErrNotRunning {
 		t.Errorf("Dial after stop: %v", err)
 	}
+}
+
+// A data folder that cannot be written to at the start, on a full disk for instance, is written to later.
+func TestTheContactIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inTheWay := filepath.Join(t.TempDir(), "full")
+		if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		s := &Server{contact: newContact("127.0.0.1:1"), dataDir: filepath.Join(inTheWay, "data"), log: slog.New(slog.NewTextHandler(&said, nil))}
+		var told sync.WaitGroup
+		told.Go(func() { s.tellWhere(t.Context()) })
+		time.Sleep(time.Hour)
+		if err := os.Remove(inTheWay); err != nil {
+			t.Fatal(err)
+		}
+		told.Wait()
+		if PID(s.dataDir) != os.Getpid() {
+			t.Error("nobody finds the agent")
+		}
+		if n := strings.Count(said.String(), "cannot reach this agent yet"); n != 1 {
+			t.Errorf("told %d times:\n%s", n, &said)
+		}
+	})
 }
 
 func TestStopCutsOffWhatHangs(t *testing.T) {

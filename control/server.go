@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"hotfolder/agent"
@@ -28,6 +29,7 @@ type Server struct {
 
 	contact  contact
 	dataDir  string
+	log      *slog.Logger
 	listener net.Listener
 	mux      *http.ServeMux
 	http     *http.Server
@@ -50,6 +52,7 @@ func Listen(o Options) (*Server, error) {
 		Moved:    moved,
 		contact:  newContact(localAddress(l.Addr().(*net.TCPAddr))),
 		dataDir:  o.DataDir,
+		log:      o.Log,
 		listener: newBounded(l, maxConnections),
 		mux:      http.NewServeMux(),
 		grace:    2 * time.Second,
@@ -96,9 +99,9 @@ func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, 
 
 // Serve answers until ctx ends, gives what is in hand two seconds to finish, and returns after its last goroutine.
 func (s *Server) Serve(ctx context.Context) error {
-	if err := s.contact.write(s.dataDir); err != nil {
-		return errors.Join(fmt.Errorf("local control server: %w", err), s.listener.Close())
-	}
+	tried, giveUp := context.WithCancel(ctx)
+	var told sync.WaitGroup
+	told.Go(func() { s.tellWhere(tried) })
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	s.http.BaseContext = func(net.Listener) context.Context { return requests }
@@ -111,7 +114,27 @@ func (s *Server) Serve(ctx context.Context) error {
 		err = fmt.Errorf("local control server: %w", err)
 	case <-ctx.Done():
 	}
+	giveUp()
+	told.Wait()
 	return errors.Join(err, s.contact.remove(s.dataDir), s.stop(cut))
+}
+
+// tellWhere leaves the way to the server where the commands look for it: as soon as it can, since a full disk has room again.
+func (s *Server) tellWhere(ctx context.Context) {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := s.contact.write(s.dataDir)
+		if err == nil {
+			return
+		}
+		if wait == time.Second {
+			s.log.Warn("status, jobs and retry cannot reach this agent yet", "err", err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // stop waits a little for the requests under way, then cuts them off.

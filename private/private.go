@@ -51,7 +51,7 @@ func WriteFile(path string, b []byte) error {
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err := replace(tmp.Name(), path); err != nil {
 		return err
 	}
 	return syncFolder(dir)

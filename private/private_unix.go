@@ -18,6 +18,8 @@ func MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
 
 func createTemp(dir string) (*os.File, error) { return os.CreateTemp(dir, ".private-*") } // 0600
 
+func replace(from, to string) error { return os.Rename(from, to) }
+
 // GiveTo makes a file that root has made that of the owner of like, a folder or a file. Others than root give nothing away.
 func GiveTo(f *os.File, like string) error {
 	if os.Geteuid() != 0 {

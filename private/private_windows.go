@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -76,6 +77,19 @@ func ownerOfWhatIsMade() (*windows.SID, error) {
 		return nil, fmt.Errorf("who am I: %w", err)
 	}
 	return buf.owner.Copy()
+}
+
+// replace renames a file over another. Windows refuses that while anybody has the other one open, if only to read it or to look for
+// viruses: it waits for them, for up to four seconds.
+func replace(from, to string) (err error) {
+	for wait := time.Millisecond; wait < 3*time.Second; wait *= 2 {
+		err = os.Rename(from, to)
+		if !errors.Is(err, windows.ERROR_ACCESS_DENIED) && !errors.Is(err, windows.ERROR_SHARING_VIOLATION) {
+			break
+		}
+		time.Sleep(wait)
+	}
+	return err
 }
 
 // GiveTo makes a file that an administrator has made that of the owner of like, a folder or a file. Others give nothing away.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -53,6 +54,25 @@ func TestRightsAreSet(t *testing.T) {
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who reads a file holds up who replaces it, but not for good.
+func TestAReaderIsWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := WriteFile(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { reader.Close() })
+	if err := WriteFile(path, []byte("new")); err != nil {
+		t.Error(err)
+	}
+	if got, err := ReadFile(path); string(got) != "new" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

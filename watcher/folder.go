@@ -52,6 +52,9 @@ type owner struct {
 	found    chan sighting
 	walked   chan walked
 
+	unread     map[string]error // subfolders that could not be read, and why
+	unreadNext time.Time        // when they are tried again; zero: with the walk under way, or there are none
+
 	events     Events // nil: none
 	eventsErr  error  // why the folder is not wholly watched
 	eventsNext time.Time
@@ -90,6 +93,7 @@ func (f *Folder) Run(ctx context.Context) error {
 		stopWalk:   func() {},
 		fresh:      make(map[string]bool),
 		gone:       make(map[string]bool),
+		unread:     make(map[string]error),
 		found:      make(chan sighting),
 		walked:     make(chan walked),
 	}
@@ -188,6 +192,7 @@ func (w *owner) next(now time.Time) time.Time {
 	}
 	earlier(w.checkNext)
 	earlier(w.walkNext)
+	earlier(w.unreadNext)
 	if c := w.candidates.first(); c != nil {
 		earlier(c.due)
 	}

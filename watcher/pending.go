@@ -24,10 +24,7 @@ func (f *Folder) Pending(dir string, except func(path string) bool) (bool, error
 	for {
 		entries, err := d.ReadDir(chunkOfEntries)
 		for _, e := range entries {
-			rel := e.Name()
-			if dir != "." {
-				rel = dir + "/" + rel
-			}
+			rel := below(dir, e.Name())
 			if !e.Type().IsRegular() || !f.wantsFile(rel) {
 				continue
 			}

@@ -8,10 +8,14 @@ import (
 	"time"
 )
 
-// startWalk has the root, or new subfolders, walked when that is due.
+// startWalk has the root, or new subfolders and those that could not be read, walked when that is due.
 func (w *owner) startWalk(now time.Time) {
+	if w.root == nil || w.walking {
+		return
+	}
+	w.tryUnread(now)
 	whole := !w.walkNext.IsZero() && !w.walkNext.After(now)
-	if w.root == nil || w.walking || !whole && len(w.fresh)+len(w.gone) == 0 {
+	if !whole && len(w.fresh)+len(w.gone) == 0 {
 		return
 	}
 	dirs, gone := slices.Collect(maps.Keys(w.fresh)), slices.Collect(maps.Keys(w.gone))
@@ -53,6 +57,7 @@ func (w *owner) walkEnded(end walked) {
 		w.tell()
 	}
 	w.complete = w.complete || end.full
+	w.walkedUnread(end)
 	if end.full {
 		w.rescanned()
 	}

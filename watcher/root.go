@@ -86,7 +86,7 @@ func (w *owner) tell() {
 	if w.root == nil && w.rootErr == nil && w.silent == nil {
 		return // nothing is known yet
 	}
-	s := State{Health: OK, Mount: w.identity.Mount()}
+	s := State{Health: OK, Mount: w.identity.Mount(), Unread: unreadOf(w.unread)}
 	switch {
 	case w.silent != nil:
 		s.Health, s.Err = Offline, w.silent
@@ -107,7 +107,7 @@ func (w *owner) tell() {
 
 // same reports whether s says nothing that t did not.
 func (s State) same(t State) bool {
-	return s.Health == t.Health && s.Advice == t.Advice && s.Mount == t.Mount && cause(s.Err) == cause(t.Err)
+	return s.Health == t.Health && s.Advice == t.Advice && s.Mount == t.Mount && cause(s.Err) == cause(t.Err) && s.Unread.same(t.Unread)
 }
 
 // cause is the text of an error, without which call met it.

@@ -3,6 +3,7 @@
 package watcher_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"syscall"
@@ -117,7 +118,20 @@ func TestLinkedRoot(t *testing.T) {
 	})
 }
 
-// A subfolder that can't be read is said so now and then, and the rest goes on. Here its path is too long to be opened.
+// What goes wrong again and again is logged at most once a minute, with how often it was left out.
+func TestLogIsNotFlooded(t *testing.T) {
+	inStudio(t, func(s *studio) {
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		s.refuse = func(watcher.File) error { return errors.New("no luck") }
+	}, func(s *studio) {
+		s.pass(150 * time.Second) // tries after 2, 4, 8, … seconds, and then each minute
+		if log := s.log.String(); strings.Count(log, "\n") != 3 || strings.Count(log, "left_out=4") != 1 {
+			t.Errorf("%d lines: %s", strings.Count(log, "\n"), log)
+		}
+	})
+}
+
+// A subfolder that can't be read is said so once, and the rest goes on. Here its path is too long to be opened.
 func TestUnreadableSubfolder(t *testing.T) {
 	inStudio(t, func(s *studio) {
 		s.o.Rescan = time.Second
@@ -136,9 +150,8 @@ func TestUnreadableSubfolder(t *testing.T) {
 	}, func(s *studio) {
 		s.pass(150 * time.Second)
 		s.want("z.jpg")
-		s.wantState(1, watcher.OK)
-		if log := s.log.String(); strings.Count(log, "\n") != 3 || !strings.Contains(log, "left_out=5") {
-			t.Errorf("%d lines: %s", strings.Count(log, "\n"), log)
+		if st := s.wantState(2, watcher.OK); st.Unread.N != 1 || !strings.HasPrefix(st.Unread.Folder, "ddd") || st.Unread.Err == nil {
+			t.Errorf("%+v", st)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,8 +37,10 @@ type walk struct {
 type walked struct {
 	err       error // the root could not be read, or the walk was stopped
 	events    Events
-	unwatched error // as in walk
-	full      bool  // it was a walk of the root
+	unwatched error            // as in walk
+	dirs      []string         // that it began with
+	unread    map[string]error // subfolders that could not be read, and why: up to maxFolders
+	full      bool             // it was a walk of the root
 }
 
 // chunkOfEntries is how much of a folder is read and asked about at once: enough to pay for that, and few enough that the first files of
@@ -45,9 +48,9 @@ type walked struct {
 const chunkOfEntries = 64
 
 // run ends the watches of gone, then walks the folders dirs, relative to the root, and all in them if the Folder is
-// recursive. What it can't read is logged and passed over, unless it is the root.
+// recursive. What it can't read is taken down and passed over, unless it is the root.
 func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
-	end := walked{events: w.events, err: w.checkRoot()}
+	end := walked{events: w.events, err: w.checkRoot(), dirs: slices.Clone(dirs), unread: make(map[string]error)}
 	if w.events != nil {
 		for _, dir := range gone {
 			w.events.Remove(dir)
@@ -62,8 +65,8 @@ func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
 		case err == nil:
 		case ctx.Err() != nil || dir == ".":
 			end.err = cmp.Or(ctx.Err(), err)
-		case !vanished(err):
-			w.troubles.warn(w.o.Log, "subfolder cannot be read, the rest goes on", "subfolder", dir, "err", err)
+		case !vanished(err) && len(end.unread) < maxFolders:
+			end.unread[dir] = err
 		}
 	}
 	if end.err == nil && end.full {
@@ -88,10 +91,7 @@ func (w *walk) folder(ctx context.Context, dir string) (sub []string, err error)
 		files := w.files[:0]
 		err := w.caller.call("read", name, func() (err error) { entries, err = d.ReadDir(chunkOfEntries); return err })
 		for _, e := range entries {
-			rel := e.Name()
-			if dir != "." {
-				rel = dir + "/" + rel
-			}
+			rel := below(dir, e.Name())
 			switch {
 			case e.IsDir():
 				if w.wantsFolder(rel, e) {
@@ -183,6 +183,14 @@ func (f *Folder) wantsFile(rel string) bool {
 func (f *Folder) wants(rel string) bool { return f.mayWant(nameOf(rel)) }
 
 func (f *Folder) mayWant(n name) bool { return !ignored(n.base) && !f.exclude.match(n) }
+
+// below is the path, relative to the root, of what has that name in the folder dir.
+func below(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	return dir + "/" + name
+}
 
 // osPath is the OS's path of one that is relative to the root.
 func (f *Folder) osPath(rel string) string {

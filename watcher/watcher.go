@@ -1,7 +1,7 @@
 // Package watcher says which files of a folder are ready: complete, no longer changing and not seen before. Events are
 // hints, the scan is the truth.
 //
-// Read watcher.go (the door), folder.go (the goroutine that owns a folder's state) with root.go, rescan.go and watch.go, then
+// Read watcher.go (the door), folder.go (the goroutine that owns a folder's state) with root.go, rescan.go, unread.go and watch.go, then
 // look.go (is this file ready?), walk.go (which files are there?), names.go (what is ignored), picture.go (is it whole?). What
 // shares do is in mount.go (is it away?), calls.go (does it hang?), share.go (does it tell of changes?) and claim.go (is another
 // agent on it?).
@@ -80,6 +80,7 @@ type State struct {
 	Err    error  // why; nil for OK
 	Advice string // for a person, perhaps "", and perhaps with OK: then it says how files are found on a network share
 	Mount  string // the mount point that the root lies below, as Root.Mount: to be kept for Options.Mount
+	Unread Unread // subfolders that can't be read, whatever the Health: the rest goes on
 }
 
 // Health is OK, Offline, RescanOnly or Claimed.

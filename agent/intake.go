@@ -72,6 +72,11 @@ func (a *Agent) inputState(f *folder, s watcher.State) {
 			a.troubles.clear(code, f.Name)
 		}
 	}
+	if u := s.Unread; u.N > 0 {
+		a.troubles.raise(InputUnread, f.Name, u.String(), "")
+	} else {
+		a.troubles.clear(InputUnread, f.Name)
+	}
 	notice := ""
 	if s.Health == watcher.OK {
 		notice = s.Advice

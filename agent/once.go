@@ -27,7 +27,11 @@ func (u *Unfinished) Error() string {
 		parts = append(parts, fmt.Sprintf("%d not finished", u.Waiting))
 	}
 	for _, t := range u.Troubles {
-		parts = append(parts, t.Text+"; "+t.Mend)
+		text := t.Text + "; " + t.Mend
+		if t.Folder != "" {
+			text = t.Folder + ": " + text
+		}
+		parts = append(parts, text)
 	}
 	parts = append(parts, u.Notices...)
 	return strings.Join(parts, "; ")

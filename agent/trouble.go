@@ -31,6 +31,7 @@ const (
 	InputOffline     Code = "input_offline"
 	InputClaimed     Code = "input_claimed"
 	InputEvents      Code = "input_events"
+	InputUnread      Code = "input_unread"
 	OutputUnwritable Code = "output_unwritable"
 	ResultDamaged    Code = "result_damaged"
 	OriginalStuck    Code = "original_stuck"
@@ -56,9 +57,10 @@ var catalogue = map[Code]struct {
 	CreditsLimit:     {Warning, "today's credits_per_day are used up", "it goes on at midnight, or raise limits.credits_per_day", nil},
 	APIUnreachable:   {Warning, "AutoRetouch cannot be reached", "check the network; it is tried again all the time", nil},
 	WorkflowRefused:  {Error, "AutoRetouch refuses the workflow or the organization", "correct the ids in the configuration (see 'hotfolder workflows') and restart", nil},
-	InputOffline:     {Error, "the input folder cannot be reached", "connect the share or disk; it goes on by itself", []Code{InputEvents}},
-	InputClaimed:     {Error, "the input folder is taken", "stop one of the two, or give each its own folder", nil},
+	InputOffline:     {Error, "the input folder cannot be reached", "connect the share or disk; it goes on by itself", []Code{InputEvents, InputUnread}},
+	InputClaimed:     {Error, "the input folder is taken", "stop one of the two, or give each its own folder", []Code{InputUnread}},
 	InputEvents:      {Warning, "the system reports no changes in the input folder", "new files are found by looking, a little later", nil},
+	InputUnread:      {Error, "subfolders of the input cannot be read, and no picture in them is processed", "give the user whom the agent runs as the right to read them, or exclude them; they are tried again all the time", nil},
 	OutputUnwritable: {Error, "results cannot be written to the output folder", "connect it, make room on it or give the right to write; results wait and go on by themselves", nil},
 	ResultDamaged:    {Error, "a result keeps arriving damaged", "ask AutoRetouch's support about the execution, or whoever runs the proxy; it is downloaded again at least once an hour", nil},
 	OriginalStuck:    {Warning, "originals cannot be moved out of the input folder", "close the program that holds them, make room or give the right to write; it is tried again all the time", nil},

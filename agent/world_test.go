@@ -222,6 +222,23 @@ func (w *world) restart() {
 	w.start()
 }
 
+// runOnce takes what is there now, and returns what that left and how it stood at the end.
+func (w *world) runOnce() (*agent.Unfinished, agent.Status) {
+	w.Helper()
+	a, closeAll := w.open(true)
+	defer closeAll()
+	err := a.Run(context.Background())
+	left, ok := errors.AsType[*agent.Unfinished](err)
+	if err != nil && !ok {
+		w.Fatal(err)
+	}
+	s, err := a.Status(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return left, s
+}
+
 // drop puts a file into the input folder, whole at once.
 func (w *world) drop(name string, data []byte) {
 	w.Helper()

@@ -140,9 +140,25 @@ func (k *checker) input(f config.Folder, dataDir string) {
 			break
 		}
 	}
+	if unread := k.unread(f); unread.N > 0 {
+		k.fail(exitFailed, "give the user whom the agent runs as the right to read them, or exclude them, and check as that user",
+			"%s: subfolders may not be read, and no picture in them is processed: %v", f.Name, unread)
+	}
 	if advice := watcher.Advice(f.Input, f.Rescan); advice != "" {
 		k.ok("%s: %s", f.Name, advice)
 	}
+}
+
+// entriesLooked is how much of an input is looked through for subfolders that may not be read; the running agent knows of all.
+const entriesLooked = 1000
+
+// unread are those subfolders of an input.
+func (k *checker) unread(f config.Folder) watcher.Unread {
+	w, err := watcher.New(watcher.Options{Root: f.Input, Recursive: f.Recursive, Include: f.Include, Exclude: f.Exclude})
+	if err != nil { // of a pattern, which the configuration tells
+		return watcher.Unread{}
+	}
+	return w.Unread(entriesLooked, k.alive)
 }
 
 // firstEntries reads the beginning of a folder.

@@ -36,6 +36,7 @@ var eventOf = map[agent.Code]uint32{
 	agent.PageOffline:      115,
 	agent.ReportLate:       116,
 	agent.WebhookOffline:   117,
+	agent.InputUnread:      118,
 }
 
 // eventHandler is a log of which the troubles also become events, whatever the level of the log.

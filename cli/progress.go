@@ -51,10 +51,13 @@ func (p *progress) take(now agent.Status) {
 	}
 }
 
-// summary is what came of the run, in a line.
-func (p *progress) summary() string {
-	if p.sum.Total() == 0 {
+// summary is what came of the run, which returned err, in a line.
+func (p *progress) summary(err error) string {
+	switch {
+	case p.sum.Total() == 0 && err == nil:
 		return "nothing to do"
+	case p.sum.Total() == 0: // there may be: err says why that is not known
+		return "nothing was done"
 	}
 	s := fmt.Sprintf("%d delivered, %d failed", p.sum.Delivered, p.sum.Failed)
 	if p.sum.Waiting > 0 {

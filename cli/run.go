@@ -84,7 +84,7 @@ func (a *app) runAgent(ctx context.Context, once bool, events *installer.Events)
 			p.watch(ctx, agent.Status)
 		}}.run(ctx)
 		if p.begun {
-			fmt.Fprintln(a.out, p.summary())
+			fmt.Fprintln(a.out, p.summary(err))
 		}
 		return err
 	}
@@ -121,7 +121,7 @@ func (a *app) runLive(ctx context.Context, c *config.Config, once bool) error {
 		}
 	}}.run(ctx)
 	if once && p.begun {
-		fmt.Fprintln(a.out, p.summary())
+		fmt.Fprintln(a.out, p.summary(err))
 	}
 	return err
 }

@@ -67,11 +67,11 @@ type Agent struct {
 	happened happenings
 	since    time.Time
 
-	polling, lookingUp   pulse        // of these loops
-	deliveries, failures atomic.Int64 // since the start
-	failRate             rate
-	freeSpace            func(dir string) (uint64, error)
-	ended                atomic.Bool // Run has returned, or is about to
+	polling, lookingUp pulse        // of these loops
+	deliveries         atomic.Int64 // since the start
+	failRate           rate
+	freeSpace          func(dir string) (uint64, error)
+	ended              atomic.Bool // Run has returned, or is about to
 }
 
 // folder is a hot folder and what is known of it now.
@@ -80,6 +80,7 @@ type folder struct {
 	log      *slog.Logger
 	progress progress
 	rate     rate
+	failures atomic.Int64 // since the start
 	watch    *watcher.Folder
 	workflow gate     // the API's opinion of its workflow
 	output   gate     // writing there
@@ -305,7 +306,7 @@ func (a *Agent) fail(f *folder, job store.Job, why string) {
 		a.ledgerTrouble(err)
 		return
 	}
-	a.failedOne()
+	a.failedOne(f)
 	f.log.Error("failed", "file", job.Path, "job", job.ID, "why", why)
 	a.leaveAside(f, job)
 }

@@ -8,9 +8,17 @@ import (
 	"hotfolder/tidy"
 )
 
+// failed is how many pictures failed since the start.
+func (a *Agent) failed() (n int) {
+	for _, f := range a.folders {
+		n += int(f.failures.Load())
+	}
+	return n
+}
+
 // failedOne counts a picture that failed. As many as notify.failures within an hour are more than single bad pictures.
-func (a *Agent) failedOne() {
-	a.failures.Add(1)
+func (a *Agent) failedOne(f *folder) {
+	f.failures.Add(1)
 	now := time.Now()
 	a.failRate.add(now)
 	if n := a.failRate.last(now, 60); n >= a.Config.Notify.Failures && !a.once { // else its end says so

@@ -102,7 +102,7 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 	log := f.log.With("file", job.Path, "job", job.ID)
 	switch {
 	case added && job.State == store.Failed:
-		a.failedOne()
+		a.failedOne(f)
 		log.Error("failed", "why", job.Error)
 		a.leaveAside(f, job)
 	case added:
@@ -113,6 +113,8 @@ func (a *Agent) intake(ctx context.Context, f *folder, file watcher.File) error 
 			log.Info("found", "size", job.Size)
 		}
 		a.wake(store.Queued)
+	case job.State == store.Failed && job.SHA256 == "": // it still cannot be read; perhaps a person moved it back
+		a.leaveAside(f, job)
 	case job.State == store.Failed && f.Failed != "": // it was put aside, and a person moved it back
 		return a.takeBack(f, job)
 	default:

@@ -15,21 +15,30 @@ import (
 type leftovers struct {
 	wake chan struct{}
 
-	mu   sync.Mutex
-	jobs []string // ids
+	mu    sync.Mutex
+	jobs  []string // ids, each once
+	there map[string]bool
 }
 
 func (l *leftovers) add(jobs ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.jobs = append(l.jobs, jobs...)
+	if l.there == nil {
+		l.there = map[string]bool{}
+	}
+	for _, id := range jobs {
+		if !l.there[id] {
+			l.there[id] = true
+			l.jobs = append(l.jobs, id)
+		}
+	}
 }
 
 func (l *leftovers) takeAll() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	jobs := l.jobs
-	l.jobs = nil
+	l.jobs, l.there = nil, nil
 	return jobs
 }
 

@@ -63,7 +63,7 @@ func (a *Agent) left() error {
 	if err != nil {
 		return err
 	}
-	u := &Unfinished{Failed: int(a.failures.Load()), Waiting: active + waiting, Troubles: a.troubles.list()}
+	u := &Unfinished{Failed: a.failed(), Waiting: active + waiting, Troubles: a.troubles.list()}
 	for _, f := range a.folders {
 		if wait := f.waitsForHours(counts[f.Name][store.Queued]); wait != "" {
 			u.Notices = append(u.Notices, f.Name+": "+wait)

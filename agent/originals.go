@@ -61,19 +61,22 @@ func notRetouched(f *folder, job store.Job) string {
 // errNotIt says that a job's original is not there any more, or has other content, which is a job of its own.
 var errNotIt = errors.New("the original is not there")
 
-// original is the path of the job's original, if that still is the content that was processed.
+// original is the path of the job's original, if that still is the content that was processed, or still cannot be read.
 func (a *Agent) original(ctx context.Context, f *folder, job store.Job) (string, error) {
 	file := f.inputPath(job.Path)
 	before, err := os.Lstat(file)
 	sum := ""
-	if err == nil && job.SHA256 != "" { // else it could not be read then
+	if err == nil {
 		sum, err = sumOf(ctx, file)
+	}
+	if job.SHA256 == "" && errors.Is(err, fs.ErrPermission) && isThere(file) { // as it was then
+		return file, nil
 	}
 	var after fs.FileInfo
 	if err == nil {
 		after, err = os.Lstat(file)
 	}
-	if errors.Is(err, fs.ErrNotExist) || err == nil && (sum != job.SHA256 || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (sum == "" || sum != job.SHA256 || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
 		return "", errNotIt
 	}
 	return file, err
@@ -118,18 +121,31 @@ func (a *Agent) mayFill(folder string) error {
 // middle of a move leaves, or as good as that.
 func (a *Agent) moveTo(ctx context.Context, from, sum, to string, beside note) error {
 	there, err := sumOf(ctx, to)
-	if err == nil && (there == "" || there != sum || isSame(from, to)) {
+	if err == nil && (there == "" || there != sum || isSame(from, to)) || errors.Is(err, fs.ErrPermission) && isThere(to) {
 		return fs.ErrExist
 	}
-	if beside != (note{}) {
-		if err := a.writeNote(ctx, to+beside.ending, beside.text); err != nil {
-			return err
-		}
+	if beside == (note{}) {
+		return a.moveAlone(ctx, from, sum, to, err == nil)
 	}
+	if err := a.writeNote(ctx, to+beside.ending, beside.text); err != nil {
+		return err
+	}
+	err = a.moveAlone(ctx, from, sum, to, err == nil)
 	if err == nil {
+		return nil
+	}
+	if _, missing := os.Lstat(to); errors.Is(err, fs.ErrExist) || errors.Is(missing, fs.ErrNotExist) { // the note speaks of what is not there
+		err = errors.Join(err, a.remove(to+beside.ending))
+	}
+	return err
+}
+
+// moveAlone is moveTo without a note; copied: its copy is there already.
+func (a *Agent) moveAlone(ctx context.Context, from, sum, to string, copied bool) error {
+	if copied {
 		return a.remove(from)
 	}
-	err = a.disk.Rename(from, to, false)
+	err := a.disk.Rename(from, to, false)
 	if isOtherDevice(err) {
 		return a.copyOver(ctx, from, sum, to)
 	}
@@ -137,6 +153,11 @@ func (a *Agent) moveTo(ctx context.Context, from, sum, to string, beside note) e
 		return err
 	}
 	return a.disk.SyncDir(filepath.Dir(to))
+}
+
+func isThere(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
 }
 
 // isSame tells whether two paths lead to one file: two names of it, or one that is to be seen in two places.

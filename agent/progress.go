@@ -51,8 +51,9 @@ type progress struct {
 const rest = time.Minute
 
 // look compares the counts with those at the beginning, which is now when there is something to do after a rest. Unless whole,
-// that is: then it began when it was first looked at.
-func (p *progress) look(now map[store.State]int, at time.Time, whole bool) Progress {
+// that is: then it began when it was first looked at, and failed are all failures, which the counts do not show when a picture fails in
+// the place of one that had failed before.
+func (p *progress) look(now map[store.State]int, at time.Time, whole bool, failed int) Progress {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.since.IsZero() {
@@ -65,13 +66,18 @@ func (p *progress) look(now map[store.State]int, at time.Time, whole bool) Progr
 		p.last, p.changed = maps.Clone(now), at
 	}
 	grown := func(s store.State) int { return max(0, now[s]-p.base[s]) }
-	return Progress{
+	so := Progress{
 		Since:     p.since,
 		Delivered: grown(store.Delivered),
 		Failed:    grown(store.Failed),
 		Gone:      grown(store.Gone),
 		Waiting:   waiting(now),
 	}
+	if whole {
+		noLonger := p.base[store.Failed] + failed - now[store.Failed] // jobs that had failed and were replaced: no pictures of now
+		so.Failed, so.Gone = failed, max(0, so.Gone-max(0, noLonger))
+	}
+	return so
 }
 
 // waiting counts the jobs that are not at an end.
@@ -87,7 +93,7 @@ func waiting(counts map[store.State]int) (n int) {
 // progressOf is how far a folder has come, by its counts.
 func (a *Agent) progressOf(f *folder, counts map[store.State]int) Progress {
 	now := time.Now()
-	p := f.progress.look(counts, now, a.once)
+	p := f.progress.look(counts, now, a.once, int(f.failures.Load()))
 	const pace = 10 // minutes
 	took := min(now.Sub(p.Since), pace*time.Minute)
 	done := min(f.rate.last(now, pace), p.Delivered)

@@ -3,6 +3,7 @@
 package agent_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +37,112 @@ func (w *world) chmod(name string, mode os.FileMode) {
 	if err := os.Chmod(filepath.Join(w.dir, filepath.FromSlash(name)), mode); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// names are those of the files and folders in a folder of the world, but for hidden ones.
+func (w *world) names(dir string) (names []string) {
+	w.Helper()
+	entries, err := os.ReadDir(filepath.Join(w.dir, dir))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		w.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// A picture that may not be read fails once, wherever it then lies, and not again with each look at it, nor with each start.
+func TestAPictureThatMayNotBeRead(t *testing.T) {
+	asSomebody(t)
+	for name, test := range map[string]struct {
+		folder string
+		kind   diskKind
+		in     []string // where it is after it failed
+		failed []string
+	}{
+		"kept":             {"", oneDisk, []string{"a.jpg"}, nil},
+		"put aside":        {"failed: failed", oneDisk, nil, []string{"a.jpg", "a.jpg.error.txt"}},
+		"cannot be copied": {"failed: failed", otherDisk, []string{"a.jpg"}, nil}, // to another disk
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, studio{idle: true, folder: test.folder}, func(w *world) {
+				w.watch(func(string, string) error { return nil }, test.kind, nil)
+				w.drop("a.jpg", picture(1))
+				w.chmod("in/a.jpg", 0)
+				wantFailed := func() {
+					t.Helper()
+					if in, failed := w.names("in"), w.names("failed"); !slices.Equal(in, test.in) || !slices.Equal(failed, test.failed) {
+						t.Errorf("the input has %q, failed has %q", in, failed)
+					}
+				}
+				w.wantOnce(0, 1)
+				wantFailed()
+				moveBack := func() {
+					if len(test.in) > 0 {
+						return
+					}
+					if err := os.Rename(filepath.Join(w.dir, "failed/a.jpg"), filepath.Join(w.dir, "in/a.jpg")); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for range 3 {
+					moveBack()
+					w.wantOnce(0, 0)
+					wantFailed()
+				}
+				w.start()
+				time.Sleep(time.Hour)
+				wantFailed()
+				if job := w.job("a.jpg"); job.State != store.Failed || len(job.History) != 1 || !strings.Contains(job.Error, "no right to read") {
+					t.Errorf("%+v", job)
+				}
+				if s := w.status(); s.Agent.Failed != 0 {
+					t.Errorf("it failed %d times more", s.Agent.Failed)
+				}
+				w.halt()
+
+				moveBack()
+				w.chmod("in/a.jpg", 0o644)
+				w.wantOnce(1, 0)
+				w.wantOutputs("a.png")
+				w.wantPaid(1)
+			})
+		})
+	}
+}
+
+// Each picture that is put aside keeps its own note, though those before it may not be read; and while one cannot be moved, no note of it lies
+// there.
+func TestNotesLieBesideTheirPictures(t *testing.T) {
+	asSomebody(t)
+	in(t, studio{idle: true, folder: "failed: failed"}, func(w *world) {
+		for range 3 { // of one name: the second finds the first, which may not be read
+			w.drop("a.jpg", picture(1))
+			w.chmod("in/a.jpg", 0)
+			w.runOnce()
+		}
+		want := []string{"a.jpg", "a.jpg.error.txt", "a_2.jpg", "a_2.jpg.error.txt", "a_3.jpg", "a_3.jpg.error.txt"}
+		if got := w.names("failed"); !slices.Equal(got, want) {
+			t.Errorf("failed has %q, want %q", got, want)
+		}
+		w.drop("letter.jpg", []byte("Dear Sir or Madam"))
+		defer w.chmod("in", 0o755)
+		w.chmod("in", 0o555) // nothing can be moved out of it
+		w.start()
+		w.settle(2, store.Failed)
+		w.until("it is said", time.Minute, func() bool { return slices.Contains(w.troubles(), agent.OriginalStuck) })
+		if got := w.names("failed"); !slices.Equal(got, want) {
+			t.Errorf("failed has %q, want %q", got, want)
+		}
+		w.chmod("in", 0o755)
+		w.until("it is moved", 2*time.Minute, func() bool { return len(w.names("in")) == 0 })
+		if got := w.names("failed"); !slices.Equal(got, append(want, "letter.jpg", "letter.jpg.error.txt")) {
+			t.Errorf("failed has %q", got)
+		}
+	})
 }
 
 // Subfolders that may not be read are told of, until they can be.

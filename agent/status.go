@@ -18,7 +18,7 @@ func (a *Agent) Status(ctx context.Context) (Status, error) {
 	s.Troubles = append(s.Troubles, a.troubles.list()...)
 	s.Lately = append(s.Lately, a.happened.list()...)
 	s.Agent.Running, s.Agent.Since = true, a.since
-	s.Agent.Delivered, s.Agent.Failed = int(a.deliveries.Load()), int(a.failures.Load())
+	s.Agent.Delivered, s.Agent.Failed = int(a.deliveries.Load()), a.failed()
 	s.Account.State = a.accountState()
 	a.account.mu.Lock()
 	if a.account.known {

@@ -63,7 +63,7 @@ var catalogue = map[Code]struct {
 	InputUnread:      {Error, "subfolders of the input cannot be read, and no picture in them is processed", "give the user whom the agent runs as the right to read them, or exclude them; they are tried again all the time", nil},
 	OutputUnwritable: {Error, "results cannot be written to the output folder", "connect it, make room on it or give the right to write; results wait and go on by themselves", nil},
 	ResultDamaged:    {Error, "a result keeps arriving damaged", "ask AutoRetouch's support about the execution, or whoever runs the proxy; it is downloaded again at least once an hour", nil},
-	OriginalStuck:    {Warning, "originals cannot be moved out of the input folder", "close the program that holds them, make room or give the right to write; it is tried again all the time", nil},
+	OriginalStuck:    {Warning, "originals cannot be moved out of the input folder", "close the program that holds them, make room or give the rights to read and to write; it is tried again all the time", nil},
 	ManyFailed:       {Error, "many pictures failed", "see why with 'hotfolder jobs --state failed'; 'hotfolder retry' takes them up again", nil},
 	NightAtRisk:      {Error, "the night will not go through", "mend it before everybody has left", nil},
 	LedgerUnwritable: {Error, "the ledger cannot be written", "make room on the disk of data_dir; it goes on by itself", nil},

@@ -239,6 +239,18 @@ func (w *world) runOnce() (*agent.Unfinished, agent.Status) {
 	return left, s
 }
 
+// wantOnce takes what is there now, and wants so many pictures to fail: by what Run returns as well as by what people are shown.
+func (w *world) wantOnce(delivered, failed int) {
+	w.Helper()
+	left, s := w.runOnce()
+	if p := s.Folders[0].Progress; p.Delivered != delivered || p.Failed != failed || s.Agent.Failed != failed || p.Waiting != 0 {
+		w.Errorf("%+v, want %d delivered, %d failed", *p, delivered, failed)
+	}
+	if (left != nil) != (failed > 0) || left != nil && left.Failed != failed {
+		w.Errorf("Run: %+v, want %d failed", left, failed)
+	}
+}
+
 // drop puts a file into the input folder, whole at once.
 func (w *world) drop(name string, data []byte) {
 	w.Helper()

@@ -41,6 +41,20 @@ func TestRunOnceFails(t *testing.T) {
 	w.want(1, `1 waiting`, `(?s).*\nhotfolder: 1 not finished; .*out of credits.*\n`, "run", "--once")
 }
 
+// What is printed, the error and the exit code speak of the same pictures: those that failed in this run.
+func TestRunOnceCountsItsFailures(t *testing.T) {
+	w := newWorld(t)
+	w.login()
+	w.drop("packshots/bad.jpg")
+	const failed = `(?s).*\nhotfolder: 1 failed \(see 'hotfolder jobs --state failed'\)\n`
+	w.want(1, `(?m)^0 delivered, 1 failed in \S+s$`, failed, "run", "--once")
+	w.want(0, `^nothing to do\n$`, `(?s).*`, "run", "--once")
+	write(t, w.path("in/packshots/bad.jpg"), []byte("no picture either")) // with which the first job is gone
+	w.want(1, `^packshots 1 of 1, website 0 of 0\n0 delivered, 1 failed in \S+s\n$`, failed, "run", "--once")
+	w.remove("in/website")
+	w.want(1, `^nothing was done\n$`, `(?s).*\nhotfolder: website: the input folder cannot be reached: .*`, "run", "--once")
+}
+
 // A cut-short picture is waited for, so a wrong one that is failed at once is dropped.
 func TestFailedJobs(t *testing.T) {
 	w := newWorld(t)

@@ -14,7 +14,7 @@ import (
 	"hotfolder/tidy"
 )
 
-// Hook is a webhook that gets each message as JSON by POST. Its address may hold a secret and is told to nobody else.
+// Hook is a webhook that gets each message as JSON by POST, one of Teams as a card. Its address may hold a secret and is told to nobody else.
 type Hook struct {
 	url    string
 	client http.Client
@@ -34,7 +34,11 @@ func (h *Hook) Name() string { return "webhook" }
 // Send posts the message.
 func (h *Hook) Send(ctx context.Context, m Message) error {
 	m.Text = unmarked.Replace(m.Text)
-	body, err := json.Marshal(m)
+	var content any = m
+	if isTeamsWorkflow(h.url) {
+		content = teamsMessage(m.Text)
+	}
+	body, err := json.Marshal(content)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package notify tells people, by a webhook and by mail, when they are needed: each trouble once, and once more when it is over. Read
-// this file (what is told, and when), then outbox.go (how it gets there in the end), hook.go and mail.go.
+// this file (what is told, and when), then outbox.go (how it gets there in the end), hook.go, teams.go and mail.go.
 package notify
 
 import (
@@ -16,7 +16,7 @@ import (
 	"hotfolder/tidy"
 )
 
-// Message is one thing that people are told. Its JSON form is what the webhook gets.
+// Message is one thing that people are told. Its JSON form is what a webhook gets, unless it is one of Teams.
 type Message struct {
 	Text     string    `json:"text"`               // all of it, in a line
 	Event    string    `json:"event"`              // the code of a trouble, or done

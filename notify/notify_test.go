@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -310,6 +311,39 @@ func TestNamesInMessages(t *testing.T) {
 		d.raise(agent.OutOfCredits, agent.Error, "<!channel>\x1b[2J\n")
 		d.after(look, `‹!channel›\x1b[2J\n: trouble out_of_credits - mend it`)
 	})
+}
+
+// A workflow of Teams gets a card, on which a name is what it is; whoever else gets the message itself.
+func TestWhatATeamsWorkflowGets(t *testing.T) {
+	text := `hotfolder: \\nas\in: IMG_1_*a*[b](c).jpg`
+	card := `{"type":"message","attachments":[{"contentType":"application/vnd.microsoft.card.adaptive","contentUrl":null,"content":` +
+		`{"$schema":"http://adaptivecards.io/schemas/adaptive-card.json","type":"AdaptiveCard","version":"1.2","body":` +
+		`[{"type":"RichTextBlock","inlines":[{"type":"TextRun","text":"hotfolder: \\\\nas\\in: IMG_1_*a*[b](c).jpg"}]}]}}]}`
+	plain := `{"text":"hotfolder: \\\\nas\\in: IMG_1_*a*[b](c).jpg","event":"done","severity":"info","over":false}`
+	for address, want := range map[string]string{
+		"https://prod-23.westeurope.logic.azure.com:443/workflows/0a/triggers/manual/paths/invoke?sig=x":                   card,
+		"https://default0a.1f.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows/0a/x?sig=x": card,
+		"https://Default0A.API.PowerPlatform.com/x":                                                                        card,
+		"https://studio.webhook.office.com/webhookb2/x":                                                                    plain, // the old connectors
+		"https://hooks.slack.com/services/T0/B0/x":                                                                         plain,
+		"https://api.powerplatform.com.studio.example/hook":                                                                plain,
+		"https://studio.example/hook?to=prod.logic.azure.com":                                                              plain,
+	} {
+		h := notify.NewHook(address, roundTrip(func(r *http.Request) (*http.Response, error) {
+			got, err := io.ReadAll(r.Body)
+			var compared [2]any
+			if err := errors.Join(err, json.Unmarshal(got, &compared[0]), json.Unmarshal([]byte(want), &compared[1])); err != nil {
+				t.Error(err)
+			}
+			if !reflect.DeepEqual(compared[0], compared[1]) || r.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s got %s, want %s", address, got, want)
+			}
+			return &http.Response{StatusCode: 202, Body: http.NoBody}, nil
+		}))
+		if err := h.Send(t.Context(), notify.Message{Text: text, Event: notify.Done, Severity: "info"}); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestWhatAWebhookAnswers(t *testing.T) {

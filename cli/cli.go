@@ -122,6 +122,7 @@ into the matching output folder.`,
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			group(c)
+			exemplify(c)
 		}
 	}
 	root.SetHelpCommand(a.help())
@@ -169,9 +170,6 @@ func (a *app) prepare(c *cobra.Command) {
 			return run(c, args)
 		}
 	}
-	if c.Example == "" { // cobra's own
-		c.Example = "  hotfolder completion bash > /etc/bash_completion.d/hotfolder"
-	}
 	for _, sub := range c.Commands() {
 		a.prepare(sub)
 	}
@@ -181,6 +179,20 @@ func (a *app) prepare(c *cobra.Command) {
 func group(c *cobra.Command) {
 	c.Args = onlyCommands
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+}
+
+// exemplify gives cobra's own commands, one a shell, their examples.
+func exemplify(completion *cobra.Command) {
+	completion.Example = "  hotfolder completion zsh --help   # how to load it"
+	of := map[string]string{
+		"bash":       "hotfolder completion bash > /etc/bash_completion.d/hotfolder",
+		"zsh":        `hotfolder completion zsh > "${fpath[1]}/_hotfolder"`,
+		"fish":       "hotfolder completion fish > ~/.config/fish/completions/hotfolder.fish",
+		"powershell": "hotfolder completion powershell | Out-String | Invoke-Expression",
+	}
+	for _, shell := range completion.Commands() {
+		shell.Example = "  " + of[shell.Name()]
+	}
 }
 
 var (

@@ -87,7 +87,7 @@ func TestConfigurationErrorsAreALineEach(t *testing.T) {
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
-		if c.Example == "" || c.Short == "" {
+		if strings.TrimSpace(c.Example) == "" || c.Short == "" {
 			t.Errorf("%s has no example or description", c.CommandPath())
 		}
 		for _, sub := range c.Commands() {
@@ -95,6 +95,15 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 		}
 	}
 	visit((&app{}).root())
+}
+
+func TestTheHelpOfACompletionShowsItsOwnShell(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		c, _, err := (&app{}).root().Find([]string{"completion", shell})
+		if err != nil || c.Name() != shell || !strings.Contains(c.Example, "hotfolder completion "+shell+" ") {
+			t.Errorf("%s: %v, %q", shell, err, c.Example)
+		}
+	}
 }
 
 func TestSignalEndsRun(t *testing.T) {

@@ -95,7 +95,7 @@ type folder struct {
 	looked   atomic.Bool   // with Once: all that was in the input is in the ledger
 	probe    probe         // calls that may hang
 
-	unwritten atomic.Pointer[string] // why the status page is not in the input
+	unwritten atomic.Pointer[string] // why the status page is not in the input, or still is
 }
 
 // jobsPerTransfer is how many jobs are in hand for each upload and each download at once: most of a job's time goes into waiting for

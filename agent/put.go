@@ -2,6 +2,9 @@ package agent
 
 import (
 	"errors"
+	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -38,6 +41,42 @@ var errNotReady = errors.New("the input folder is not ready")
 // and waits for a share that hangs for some seconds only. That the folder can't be written to is a notice, not a trouble.
 func (a *Agent) PutInput(name, file string, content []byte) error {
 	f := a.folder(name)
+	err := a.atInput(f, func() error { return a.Put(f.Input, file, content, true) })
+	if !errors.Is(err, errNotReady) {
+		f.noteUnwritten(file+" cannot be written to the input folder", err)
+	}
+	return err
+}
+
+// RemoveInput removes a file from a hot folder's input, as carefully, if its beginning says that it is the agent's own. Anything else
+// of that name stays, which is no error.
+func (a *Agent) RemoveInput(name, file string, ours func(beginning []byte) bool) error {
+	f := a.folder(name)
+	return a.atInput(f, func() error {
+		if err := watcher.NewRoot(f.Input, a.mounts.of(f.Input)).Check(); err != nil {
+			return err
+		}
+		path := filepath.Join(f.Input, file)
+		if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+			return nil
+		}
+		there, err := watcher.Open(path)
+		if err != nil {
+			return err
+		}
+		beginning, err := io.ReadAll(io.LimitReader(there, 1<<10))
+		there.Close() // before the removal, for Windows
+		if err != nil || !ours(beginning) {
+			return err
+		}
+		err = a.disk.Remove(path)
+		f.noteUnwritten(file+" cannot be removed from the input folder", err)
+		return err
+	})
+}
+
+// atInput does something to the input of a folder that is there and this agent's.
+func (a *Agent) atInput(f *folder, do func() error) error {
 	if f.notice.Load() == nil || f.offline.Load() {
 		return errNotReady
 	}
@@ -45,22 +84,23 @@ func (a *Agent) PutInput(name, file string, content []byte) error {
 	if a.ended.Load() {
 		patience = 2 * time.Second // somebody waits for the end
 	}
-	err := f.probe.within(patience, func() error { return a.putInput(f, file, content) })
-	notice := ""
-	if err != nil {
-		notice = file + " cannot be written to the input folder: " + reason(err)
-	}
-	f.unwritten.Store(&notice)
-	return err
+	return f.probe.within(patience, func() error {
+		if a.ended.Load() { // and its claim with it: another agent may have the folder now
+			claim := watcher.NewClaim(f.Input, a.Config.DataDir)
+			if err := claim.Hold(); err != nil {
+				return err
+			}
+			defer claim.Release()
+		}
+		return do()
+	})
 }
 
-func (a *Agent) putInput(f *folder, file string, content []byte) error {
-	if a.ended.Load() { // and its claim with it: another agent may have the folder now
-		claim := watcher.NewClaim(f.Input, a.Config.DataDir)
-		if err := claim.Hold(); err != nil {
-			return err
-		}
-		defer claim.Release()
+// noteUnwritten tells people what could not be done to the input and why; err nil: it could.
+func (f *folder) noteUnwritten(what string, err error) {
+	notice := ""
+	if err != nil {
+		notice = what + ": " + reason(err)
 	}
-	return a.Put(f.Input, file, content, true)
+	f.unwritten.Store(&notice)
 }

@@ -174,3 +174,95 @@ func TestPutInputReadOnly(t *testing.T) {
 		}
 	})
 }
+
+// What is removed is surely the agent's own, in a folder that is there and nobody else's.
+func TestRemoveInput(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		page := filepath.Join(w.dir, "in", statusPage)
+		remove := func() error {
+			return w.agent.RemoveInput("packshots", statusPage, func(b []byte) bool { return strings.HasPrefix(string(b), "ours") })
+		}
+		there := func() bool { _, err := os.Lstat(page); return err == nil }
+		w.write("in/"+statusPage, []byte("ours"))
+		w.write("in/.hotfolder-lock", []byte(`{"host":"other","pid":1,"owner":"/other","token":"x"}`))
+		w.start()
+		for range 50 {
+			if err := remove(); err == nil || !there() {
+				t.Fatalf("in another agent's folder: %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if err := os.Remove(filepath.Join(w.dir, "in", ".hotfolder-lock")); err != nil {
+			t.Fatal(err)
+		}
+		w.until("the input to be known", 10*time.Minute, func() bool { return remove() == nil })
+		if there() {
+			t.Error("it is still there")
+		}
+		if err := remove(); err != nil {
+			t.Errorf("where there is none: %v", err)
+		}
+		w.write("in/"+statusPage, []byte("a person's, not ours"))
+		if err := remove(); err != nil || !there() {
+			t.Errorf("a person's: %v", err)
+		}
+		if err := os.Remove(page); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(page, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := remove(); err != nil || !there() {
+			t.Errorf("a folder: %v", err)
+		}
+		if err := os.Remove(page); err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS != "windows" {
+			w.write("elsewhere", []byte("ours"))
+			if err := os.Symlink(filepath.Join(w.dir, "elsewhere"), page); err != nil {
+				t.Fatal(err)
+			}
+			if err := remove(); err != nil || !there() {
+				t.Errorf("a link: %v", err)
+			}
+			if err := os.Remove(page); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.write("in/"+statusPage, []byte("ours"))
+		away := filepath.Join(w.dir, "away")
+		if err := os.Rename(filepath.Join(w.dir, "in"), away); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if err := remove(); err == nil {
+			t.Error("removed from a folder that is away")
+		}
+		if _, err := os.Stat(filepath.Join(away, statusPage)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRemoveInputReadOnly(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		w.disk = func(d agent.Disk) agent.Disk {
+			return watchedDisk{Disk: d, before: func(op, what string) error {
+				if filepath.Base(what) == statusPage {
+					return &fs.PathError{Op: op, Path: what, Err: syscall.EROFS}
+				}
+				return nil
+			}}
+		}
+		w.write("in/"+statusPage, []byte("ours"))
+		w.start()
+		time.Sleep(time.Minute)
+		if err := w.agent.RemoveInput("packshots", statusPage, func([]byte) bool { return true }); !errors.Is(err, syscall.EROFS) {
+			t.Error(err)
+		}
+		if !strings.Contains(w.notice(), "_STATUS.html cannot be removed from the input folder") || len(w.troubles()) > 0 {
+			t.Errorf("notice %q, troubles %v", w.notice(), w.troubles())
+		}
+	})
+}

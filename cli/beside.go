@@ -59,17 +59,21 @@ func (s start) assist(ctx context.Context, beside *sync.WaitGroup, a *agent.Agen
 	}
 }
 
-// keepStatusFiles starts what keeps the pages in the input folders.
+// keepStatusFiles starts what keeps the pages in the input folders, and removes those of folders that are to have none any more.
 func (s start) keepStatusFiles(ctx context.Context, beside *sync.WaitGroup, a *agent.Agent) {
-	files := report.StatusFiles{Status: a.Status, Jobs: a.Jobs, Latest: a.Ledger.Latest, Write: a.PutInput, Log: s.log}
+	files := report.StatusFiles{Status: a.Status, Jobs: a.Jobs, Latest: a.Ledger.Latest, Write: a.PutInput, Remove: a.RemoveInput, Log: s.log}
+	var without []string
 	for _, f := range s.config.Folders {
 		if f.StatusFile {
 			files.Folders = append(files.Folders, f.Name)
+		} else {
+			without = append(without, f.Name)
 		}
 	}
 	if len(files.Folders) > 0 {
 		beside.Go(func() { files.Run(ctx) })
 	}
+	beside.Go(func() { files.Clear(ctx, without) })
 }
 
 func mailReport(ctx context.Context, m *notify.Mailer, to string, r report.Report) error {

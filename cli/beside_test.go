@@ -118,4 +118,12 @@ func TestTheStatusFileOfARunningAgent(t *testing.T) {
 	if jobs := w.run("jobs").stdout; !strings.Contains(jobs, "a.jpg") || strings.Contains(jobs, "STATUS") {
 		t.Error(jobs)
 	}
+	write(t, w.path("in/website/_STATUS.html"), []byte("a person's"))
+	w.configure(studioConfig) // turned off
+	stop = w.start()
+	w.await("the page to go", func() bool { return page() == "" })
+	stop()
+	if _, err := os.Stat(w.path("in/website/_STATUS.html")); err != nil {
+		t.Error(err)
+	}
 }

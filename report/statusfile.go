@@ -1,12 +1,14 @@
 package report
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,7 @@ type StatusFiles struct {
 	Jobs    func(context.Context, store.Filter) iter.Seq2[store.Job, error]
 	Latest  func(state store.State, folder string, most int) ([]store.Job, error)
 	Write   func(folder, name string, page []byte) error
+	Remove  func(folder, name string, ours func(beginning []byte) bool) error
 	Log     *slog.Logger
 }
 
@@ -48,12 +51,7 @@ func (f StatusFiles) Run(ctx context.Context) {
 				k.renew(ctx, s)
 			}
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-		}
-		t.Stop()
+		pause(ctx, wait)
 	}
 	ended := context.WithoutCancel(ctx)
 	s, err := f.Status(ended)
@@ -65,6 +63,38 @@ func (f StatusFiles) Run(ctx context.Context) {
 			k.stopped = true
 			k.renew(ended, s)
 		}
+	}
+}
+
+// Clear removes the pages that were left in folders that are to have none any more, each once its folder is there, or until ctx ends.
+func (f StatusFiles) Clear(ctx context.Context, folders []string) {
+	left := slices.Clone(folders)
+	for wait := firstRenewal; ctx.Err() == nil; wait = min(2*wait, renewEvery) {
+		left = slices.DeleteFunc(left, func(folder string) bool {
+			err := f.Remove(folder, StatusFileName, isStatusFile)
+			if err != nil {
+				f.Log.Debug("status page not removed, will try again", "folder", folder, "err", err)
+			}
+			return err == nil
+		})
+		if len(left) == 0 {
+			return
+		}
+		pause(ctx, wait)
+	}
+}
+
+// isStatusFile tells by the mark in its head whether a page was written by an agent.
+func isStatusFile(beginning []byte) bool {
+	return bytes.Contains(beginning, []byte(`<meta name="generator" content="hotfolder status_file">`))
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

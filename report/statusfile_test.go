@@ -29,9 +29,13 @@ type wall struct {
 	fails  error
 	pages  map[string]string
 	writes int
+	tries  int // to remove one
 }
 
-func (w *wall) start(folders ...string) {
+func (w *wall) start(folders ...string) { w.startWithout(nil, folders...) }
+
+// startWithout names also the folders that have no page any more.
+func (w *wall) startWithout(without []string, folders ...string) {
 	f := report.StatusFiles{
 		Folders: folders, Log: slog.New(slog.DiscardHandler),
 		Status: func(context.Context) (agent.Status, error) {
@@ -67,10 +71,22 @@ func (w *wall) start(folders ...string) {
 			w.pages[folder+"/"+name] = string(page)
 			return nil
 		},
+		Remove: func(folder, name string, ours func([]byte) bool) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.tries++; w.fails != nil {
+				return w.fails
+			}
+			if page := w.pages[folder+"/"+name]; ours([]byte(page)) {
+				delete(w.pages, folder+"/"+name)
+			}
+			return nil
+		},
 	}
 	ctx, cancel := context.WithCancel(w.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { f.Run(ctx) })
+	wg.Go(func() { f.Clear(ctx, without) })
 	w.stop = func() { cancel(); wg.Wait() }
 }
 
@@ -185,5 +201,29 @@ func TestAStatusFileThatCannotBeWritten(t *testing.T) {
 		w.after(time.Second, 1)
 		w.stop()
 		w.after(0, 0) // none of its own to mark
+	})
+}
+
+// The page of a folder that is to have none any more goes, as soon as the folder is there; what a person wrote under that name stays.
+func TestStatusFilesThatAreTurnedOff(t *testing.T) {
+	hang(t, func(w *wall) {
+		w.start("packshots", "website")
+		w.after(time.Second, 2)
+		w.stop()
+		w.after(0, 2)
+		w.pages["plans/_STATUS.html"] = "<!DOCTYPE html>\n<html><p>Hotfolder status_file, by hand</html>"
+		w.fails = errors.New("the folder is away")
+		w.startWithout([]string{"website", "plans"}, "packshots")
+		w.after(time.Minute, 7)
+		if len(w.pages) != 3 {
+			t.Errorf("%d pages", len(w.pages))
+		}
+		w.set(func() { w.fails, w.tries = nil, 0 })
+		w.after(time.Minute, 1)
+		if len(w.pages) != 2 || w.pages["website/_STATUS.html"] != "" || w.tries != 2 {
+			t.Errorf("%d tries, %q", w.tries, w.pages)
+		}
+		w.stop()
+		w.after(0, 1)
 	})
 }

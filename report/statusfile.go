@@ -34,7 +34,8 @@ type StatusFiles struct {
 
 const (
 	renewEvery   = 15 * time.Second // at most,
-	firstRenewal = 2 * time.Second  // but for the first, which wait for the folders to be known
+	firstRenewal = 2 * time.Second  // but for the first, which wait for the folders to be known,
+	lifeSign     = 10 * time.Minute // and at least, as the page says that an older one is not kept any more
 	mostStuck    = 50               // failed pictures that a page names
 )
 
@@ -114,6 +115,7 @@ type keeper struct {
 type facts struct {
 	Stopped  bool
 	Day      string
+	Life     time.Time // of the sign of life
 	Counts   map[store.State]int
 	Notice   string
 	Troubles []agent.Trouble // the folder's own, and those of the whole
@@ -142,7 +144,7 @@ func (k *keeper) factsOf(s agent.Status, now time.Time) *facts {
 		if f.Name != k.folder {
 			continue
 		}
-		is := &facts{Stopped: k.stopped, Day: now.Format(time.DateOnly), Counts: f.Counts, Notice: f.Notice}
+		is := &facts{Stopped: k.stopped, Day: now.Format(time.DateOnly), Life: now.Truncate(lifeSign), Counts: f.Counts, Notice: f.Notice}
 		for _, t := range s.Troubles {
 			if t.Folder == "" && t.Severity == agent.Error || t.Folder == k.folder {
 				is.Troubles = append(is.Troubles, t)

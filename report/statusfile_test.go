@@ -159,13 +159,13 @@ func TestStatusFile(t *testing.T) {
 		page := w.after(time.Second, 1)
 		w.want(page, `sent<td class="n">1,234<`, `AutoRetouch<td class="n">6<`, `the first since Thu 1999-12-30 19:00<td class="n">2<`, `way<td class="n">3<`,
 			`today<td class="n good">1<`, `Failed<td class="n bad">61<`, "and 11 more", "bad59.jpg", "bad11.jpg", "cut short", "no login: log in", "few events: none",
-			"As of Sat 2000-01-01 01:00:00", `http-equiv="refresh"`)
+			"As of Sat 2000-01-01 01:00:00", "If that is more than a quarter of an hour ago, hotfolder does not run", `http-equiv="refresh"`)
 		for _, no := range []string{"bad10.jpg", "website", "no network", "<script", "All is well"} {
 			if strings.Contains(page, no) {
 				t.Errorf("%q in\n%s", no, page)
 			}
 		}
-		w.after(time.Hour, 0) // nothing has changed
+		w.want(w.after(time.Hour, 5), "As of Sat 2000-01-01 01:50:") // nothing has changed, but it still runs
 		w.set(func() {
 			w.status.Folders[1].Counts = map[store.State]int{store.Queued: 1}
 			w.status.Folders[0].PerHour = 7
@@ -178,9 +178,13 @@ func TestStatusFile(t *testing.T) {
 		}
 		page = w.after(time.Minute, 11)
 		w.want(page, `today<td class="n good">13<`)
-		w.want(w.after(24*time.Hour, 1), `today<td class="n good">0<`) // since midnight
+		w.want(w.after(24*time.Hour, 24*6), `today<td class="n good">0<`) // since midnight
 		w.stop()
-		w.want(w.after(0, 1), "Stopped.")
+		page = w.after(0, 1)
+		w.want(page, "Stopped.")
+		if strings.Contains(page, "does not run") {
+			t.Error(page)
+		}
 		if len(w.pages) != 1 {
 			t.Errorf("%d pages", len(w.pages))
 		}

@@ -23,10 +23,11 @@ type AuditOptions struct {
 
 // Audit holds the ledger against the account. Its JSON form is that of `hotfolder audit --json`.
 type Audit struct {
-	Executions  int          `json:"executions"`  // of the workflows, that carry the label of a job
+	Executions  int          `json:"executions"`  // of the workflows or of its jobs, that carry the label of a job
 	Jobs        int          `json:"jobs"`        // in the ledger
 	Charged     int          `json:"charged"`     // credits for these executions, as the account says
 	Booked      int          `json:"booked"`      // credits for its jobs, as the ledger says
+	Unpaid      int          `json:"unpaid"`      // credits of these that are not charged yet: for what is not finished, or waits for credits
 	Balance     int          `json:"balance"`     // credits
 	Differences []Difference `json:"differences"` // all of them
 	Results     AuditResults `json:"results"`
@@ -167,10 +168,7 @@ func (a *audit) readAccount(ctx context.Context) error {
 
 func (a *audit) execution(ctx context.Context, e autoretouch.Execution) error {
 	label := e.Labels[labelJob]
-	if label != "" {
-		a.report.Executions++
-		a.report.Charged += e.ChargedCredits
-	}
+	a.count(e)
 	if known := a.entries[e.ID]; known != nil {
 		known.met = true
 		a.compare(known, e)
@@ -198,6 +196,14 @@ func (a *audit) execution(ctx context.Context, e autoretouch.Execution) error {
 	return nil
 }
 
+// count counts what carries a job's label.
+func (a *audit) count(e autoretouch.Execution) {
+	if e.Labels[labelJob] != "" {
+		a.report.Executions++
+		a.report.Charged += e.ChargedCredits
+	}
+}
+
 // stranger is an execution whose label is that of no job.
 func (a *audit) stranger(label string, e autoretouch.Execution) {
 	if first, twice := a.strangers[label]; twice {
@@ -220,7 +226,11 @@ func (a *audit) compare(known *entry, e autoretouch.Execution) {
 		a.differ(OtherStatus, known.job, e, fmt.Sprintf("the job is %s, the execution is %s", state, e.Status), "ask AutoRetouch's support")
 	}
 	settled := state == store.Downloading || state == store.Delivered || state == store.Failed
-	if settled && ended && e.Labels[labelJob] == known.job && e.ChargedCredits != known.credits {
+	switch {
+	case e.Labels[labelJob] != known.job || e.ChargedCredits == known.credits:
+	case !settled || !ended:
+		a.report.Unpaid += max(0, known.credits-e.ChargedCredits)
+	default:
 		a.differ(OtherCredits, known.job, e, fmt.Sprintf("%d credits were charged, %d are booked", e.ChargedCredits, known.credits),
 			"ask AutoRetouch's support if the charge is wrong; credits_per_day counted what is booked")
 	}
@@ -235,6 +245,7 @@ func (a *audit) lookForMissing(ctx context.Context) error {
 		e, err := a.API.Execution(ctx, id)
 		switch {
 		case err == nil:
+			a.count(e)
 			a.compare(known, e)
 		case errors.Is(err, autoretouch.ErrNotFound):
 			e := autoretouch.Execution{ID: id, ChargedCredits: known.credits}

@@ -44,13 +44,13 @@ func TestAuditOfUndisturbedWork(t *testing.T) {
 		w.everyState()
 		w.createElsewhere(picture(20), nil) // a person's, in the web app
 		found := w.audit()
-		if found.Executions != 7 || found.Jobs != 8 || found.Charged != 60 || found.Booked != 70 || found.Balance != 0 || found.Results != (agent.AuditResults{Read: true}) {
+		if found.Executions != 7 || found.Jobs != 8 || found.Charged != 60 || found.Booked != 70 || found.Unpaid != 10 || found.Balance != 0 || found.Results != (agent.AuditResults{Read: true}) {
 			w.Errorf("%+v", found)
 		}
 		w.sandbox.SetFaults(sandbox.Faults{})
 		w.sandbox.SetCredits(1000)
 		w.until("all but one delivered", 12*time.Hour, func() bool { return w.counts()[store.Delivered] == 7 })
-		if found = w.audit(); found.Charged != 70 || found.Booked != 70 || found.Balance != 990 {
+		if found = w.audit(); found.Charged != 70 || found.Booked != 70 || found.Unpaid != 0 || found.Balance != 990 {
 			w.Errorf("%+v", found)
 		}
 		if err := os.Remove(filepath.Join(w.dir, "out/a.png")); err != nil {
@@ -59,6 +59,22 @@ func TestAuditOfUndisturbedWork(t *testing.T) {
 		w.write("out/qa.png", []byte("edited"))
 		if found = w.audit(); found.Results != (agent.AuditResults{Missing: 1, Changed: 1, Read: true}) {
 			w.Errorf("%+v", found)
+		}
+	})
+}
+
+// The executions of a workflow that is no longer in the configuration are not in a list that is looked through.
+func TestAuditAfterAChangeOfWorkflow(t *testing.T) {
+	in(t, studio{}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.settle(1, store.Delivered)
+		time.Sleep(time.Hour)
+		changed := *w.cfg
+		changed.Folders = slices.Clone(changed.Folders)
+		changed.Folders[0].Workflow = sandbox.FastCheck
+		found, err := agent.RunAudit(w.Context(), agent.AuditOptions{Config: &changed, API: w.api(), Desk: w.agent})
+		if err != nil || len(found.Differences) > 0 || found.Executions != 1 || found.Charged != 10 || found.Booked != 10 {
+			w.Errorf("%+v, %v", found, err)
 		}
 	})
 }

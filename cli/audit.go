@@ -68,10 +68,17 @@ func (p *textPrinter) audit(found agent.Audit) error {
 	for _, note := range notes(found.Results) {
 		err = errors.Join(err, p.finding(finding{Level: levelWarning, What: note}))
 	}
-	what := fmt.Sprintf("%s in the account for %s in the ledger; %s credits charged, %s booked, balance %s",
+	booked := humanize.Comma(int64(found.Booked)) + " booked"
+	if found.Unpaid > 0 {
+		booked += fmt.Sprintf(" (%s not charged yet)", humanize.Comma(int64(found.Unpaid)))
+	}
+	sums := finding{Level: levelOK, What: fmt.Sprintf("%s in the account for %s in the ledger; %s credits charged, %s, balance %s",
 		plural(found.Executions, "execution"), plural(found.Jobs, "job"),
-		humanize.Comma(int64(found.Charged)), humanize.Comma(int64(found.Booked)), humanize.Comma(int64(found.Balance)))
-	return errors.Join(err, p.finding(finding{Level: levelOK, What: what}))
+		humanize.Comma(int64(found.Charged)), booked, humanize.Comma(int64(found.Balance)))}
+	if len(found.Differences) > 0 {
+		sums.Level = "" // nothing is ok, and the lines above say what is wrong
+	}
+	return errors.Join(err, p.finding(sums))
 }
 
 // notes are what there is to say of the results, which are their owners' to take and to edit.

@@ -81,7 +81,12 @@ func TestAudit(t *testing.T) {
 	w.want(3, `^$`, `hotfolder: not logged in; .*\n`, "audit")
 	w.login()
 	w.want(0, `^ok +0 executions in the account for 0 jobs in the ledger; 0 credits charged, 0 booked, balance 1,000\n$`, ``, "audit")
-	w.drop("packshots/a.jpg", "packshots/b.jpg")
+	w.box.SetCredits(0)
+	w.drop("packshots/a.jpg")
+	w.want(1, `(?s).*`, `(?s).*`, "run", "--once")
+	w.want(0, `^ok +1 execution in the account for 1 job in the ledger; 0 credits charged, 10 booked \(10 not charged yet\), balance 0\n$`, ``, "audit")
+	w.box.SetCredits(1000)
+	w.drop("packshots/b.jpg")
 	w.want(0, `2 delivered`, `(?s).*`, "run", "--once")
 	if err := os.Remove(w.path("out/packshots/b.jpg")); err != nil {
 		t.Fatal(err)
@@ -91,7 +96,7 @@ func TestAudit(t *testing.T) {
 	look := func() {
 		t.Helper()
 		w.want(1, `^error   twice: execution \S+, job `+job+`, 10 credits: .* [ab].jpg has \S+\n +mend: .*\n`+
-			`warning 1 delivered result no longer in the output folder; 'hotfolder redeliver --missing' brings them back\nok +3 executions in the account for 2 jobs in the ledger; 30 credits charged, 20 booked, .*\n$`,
+			`warning 1 delivered result no longer in the output folder; 'hotfolder redeliver --missing' brings them back\n        3 executions in the account for 2 jobs in the ledger; 30 credits charged, 20 booked, .*\n$`,
 			`hotfolder: audit found 1 difference, named above\n`, "audit")
 		w.want(1, `warning 1 delivered result changed since\n`, `hotfolder: .*\n`, "audit", "--results")
 		var found agent.Audit

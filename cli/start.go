@@ -81,6 +81,8 @@ func (s start) run(ctx context.Context) (err error) {
 	return a.Run(ctx)
 }
 
+// openLedger fails where another agent works with the ledger. That is no usage error (exit code 2), after which systemd would leave the
+// service stopped: the other one ends sooner or later.
 func openLedger(c *config.Config) (*store.Ledger, error) {
 	ledger, err := store.Open(ledgerFile(c))
 	if errors.Is(err, store.ErrLocked) {

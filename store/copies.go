@@ -38,7 +38,7 @@ func (l *Ledger) Backup(ctx context.Context, keep int) (file string, err error) 
 		err = syncFolder(folder)
 	}
 	for _, old := range copies[min(max(keep, 1), len(copies)):] {
-		err = errors.Join(err, os.Remove(old))
+		_ = os.Remove(old) // one that another program has open goes with the next copy: this one is made all the same
 	}
 	return file, err
 }
@@ -84,7 +84,7 @@ func (l *Ledger) copyTo(ctx context.Context, part string) error {
 	return damaged(l.path, guard(func() error {
 		db, err := bbolt.Open(part, 0o600, &bbolt.Options{Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoSync: true})
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+			return asDamage(err)
 		}
 		err = db.View(func(tx *bbolt.Tx) error { return verify(ctx, tx) })
 		if err == nil {

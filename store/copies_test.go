@@ -136,6 +136,33 @@ func TestNoCopyOfADamagedLedger(t *testing.T) {
 	}
 }
 
+// Who has the copy open as soon as it is written, a virus scanner for instance, holds up the copy and says nothing of the ledger.
+func TestACopyThatAnotherProgramHoldsIsNoDamage(t *testing.T) {
+	file := filled(t, 3)
+	l, err := store.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	folder := filepath.Join(filepath.Dir(file), "copies")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	holder, err := bbolt.Open(filepath.Join(folder, "ledger-part"), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Backup(t.Context(), 3); err == nil || errors.Is(err, store.ErrDamaged) {
+		t.Errorf("got %v, want an error that is no damage", err)
+	}
+	if err := holder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Backup(t.Context(), 3); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 func TestWithoutCopies(t *testing.T) {
 	if copies, err := store.Copies(filepath.Join(t.TempDir(), "ledger.db")); len(copies) > 0 || err != nil {
 		t.Errorf("%v, %v", copies, err)

@@ -213,17 +213,22 @@ func guard(fn func() error) (err error) {
 
 // openError says what is the matter with the file, and the mend.
 func openError(file string, err error) error {
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		err = fmt.Errorf("%w by %s", ErrLocked, holderOf(file))
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
-		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	err = damaged(file, err)
+	err = damaged(file, asDamage(err))
 	if _, told := errors.AsType[*damageError](err); told {
 		return err
 	}
 	return fmt.Errorf("open ledger %s: %w", file, err)
+}
+
+// asDamage makes an ErrDamaged of what bbolt says of a file that is no whole ledger. What another program or the disk keeps it from is none.
+func asDamage(err error) error {
+	if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrVersionMismatch) || errors.Is(err, bolterrors.ErrChecksum) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
 }
 
 // damaged adds to an ErrDamaged which file it is about and what to do.

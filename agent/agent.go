@@ -85,6 +85,7 @@ type folder struct {
 	workflow gate     // the API's opinion of its workflow
 	output   gate     // writing there
 	damaged  sync.Map // the jobs whose result keeps arriving damaged
+	refused  sync.Map // the jobs whose result could not be written, and "" for an order that could not be delivered
 	offline  atomic.Bool
 	notice   atomic.Pointer[string] // what people should know of the input though nothing is wrong; nil: it was not looked at yet
 	oversize atomic.Int64           // pictures found since the start that the API scales down, where people are to be told

@@ -245,8 +245,7 @@ func (a *Agent) delivered(ctx context.Context, f *folder, job store.Job, detail,
 	if left != "" {
 		f.left.add(job.ID)
 	}
-	f.output.passed()
-	a.troubles.clear(OutputUnwritable, f.Name)
+	a.outputWorks(f)
 	f.rate.add(job.DeliveredAt)
 	a.deliveries.Add(1)
 	f.log.Info("delivered", "file", job.Path, "job", job.ID, "output", job.Output)

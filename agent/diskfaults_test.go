@@ -107,6 +107,35 @@ func failForLong(t *testing.T, code agent.Code, b *breakage, folder ...string) {
 	})
 }
 
+// A result that cannot be written, since a program has its older version open for instance, waits alone: the others come through meanwhile.
+// People are told once.
+func TestOneResultThatCannotBeWrittenHoldsNoOtherUp(t *testing.T) {
+	for name, folder := range map[string]string{"each": "", "whole orders": wholeOrders} {
+		t.Run(name, func(t *testing.T) {
+			in(t, studio{folder: folder, idle: true}, func(w *world) {
+				b := &breakage{errno: syscall.EACCES, only: "rename to /out/held/", dir: w.dir, first: 1, last: math.MaxInt}
+				w.watch(b.before, oneDisk, nil)
+				w.drop("held/a.jpg", picture(0))
+				w.start()
+				w.until("the trouble shows", time.Minute, func() bool { return slices.Contains(w.troubles(), agent.OutputUnwritable) })
+				for n := 1; n <= 30; n++ {
+					w.drop(fmt.Sprintf("%d/a.jpg", n), picture(n))
+					w.until("another is delivered", time.Minute, func() bool { return w.counts()[store.Delivered] == n })
+					if got := w.troubles(); !slices.Contains(got, agent.OutputUnwritable) {
+						w.Fatalf("after %d others people are told of %v alone", n, got)
+					}
+				}
+				b.mend()
+				w.settle(31, store.Delivered)
+				w.until("the trouble is over", time.Minute, func() bool { return len(w.troubles()) == 0 })
+				if n := strings.Count(w.logged.String(), "level=ERROR"); n != 1 {
+					w.Errorf("told %d times", n)
+				}
+			})
+		})
+	}
+}
+
 // wantMend wants people to be told what is wrong and what to do.
 func (w *world) wantMend(code agent.Code) {
 	w.Helper()

@@ -86,3 +86,27 @@ func (a *Agent) ledgerWorks() {
 	a.ledger.passed()
 	a.troubles.clear(LedgerUnwritable, "")
 }
+
+// outputTrouble says that a job's result could not be written; of no job: that an order could not be delivered.
+func (a *Agent) outputTrouble(f *folder, job string, err error) {
+	f.refused.Store(job, nil)
+	f.output.failed(0)
+	a.troubles.raise(OutputUnwritable, f.Name, reason(err), "")
+}
+
+// outputWorks says that a result was written. As long as others cannot be, such as the one whose older version a program has open,
+// people are told so.
+func (a *Agent) outputWorks(f *folder) {
+	f.output.passed()
+	for range f.refused.Range {
+		return
+	}
+	a.troubles.clear(OutputUnwritable, f.Name)
+}
+
+// notRefused says that a job is done with, or all orders that were due. If it was the last whose result could not be written, that is over.
+func (a *Agent) notRefused(f *folder, job string) {
+	if _, was := f.refused.LoadAndDelete(job); was {
+		a.outputWorks(f)
+	}
+}

@@ -43,8 +43,7 @@ func (a *Agent) hold(f *folder, job store.Job, result *part) error {
 	}
 	result.path = "" // to stay
 	a.ledgerWorks()
-	f.output.passed()
-	a.troubles.clear(OutputUnwritable, f.Name)
+	a.outputWorks(f)
 	f.log.Info("result is here, "+waitsForOrder, "file", job.Path, "job", job.ID)
 	ring(f.orders)
 	return nil
@@ -60,12 +59,15 @@ func (a *Agent) orderLoop(ctx, work context.Context, f *folder) {
 	for ctx.Err() == nil {
 		wait := orderLook
 		held, err := a.deliverOrders(work, f)
+		if err == nil {
+			a.notRefused(f, "")
+		}
 		switch {
 		case work.Err() != nil:
 			return
 		case isOutput(err):
-			f.output.failed(0)
-			a.troubles.raise(OutputUnwritable, f.Name, reason(err), "")
+			a.outputTrouble(f, "", err)
+		case errors.Is(err, errLater): // the output folder is in trouble
 		case err != nil:
 			a.ledgerTrouble(err)
 		case held == 0 && f.Deliver != config.DeliverOrder:
@@ -104,6 +106,8 @@ func (a *Agent) deliverOrders(ctx context.Context, f *folder) (held int, err err
 			}
 		case f.output.room(time.Now()) > 0:
 			wrong = a.deliverOrder(ctx, f, name, o)
+		default:
+			wrong = errLater
 		}
 		err = cmp.Or(err, wrong)
 	}

@@ -297,20 +297,21 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 	case err == nil, errors.Is(err, errGivenUp):
 		s.done(job.ID)
 		a.notDamaged(s, f, job)
+		a.notRefused(f, job.ID)
 	case work.Err() != nil:
 		s.putBack(job.ID)
 	case errors.Is(err, errLater):
 		s.postpone(job.ID)
 	case errors.Is(err, store.ErrStep), errors.Is(err, store.ErrNotFound): // somebody else stepped it meanwhile
 		s.done(job.ID)
+		a.notRefused(f, job.ID)
 		log.Warn("job changed while in hand", "stage", s.name, "err", err)
 	case isLedger(err):
 		s.putBack(job.ID)
 		a.ledgerTrouble(err)
 	case isOutput(err):
-		s.putBack(job.ID)
-		f.output.failed(0)
-		a.troubles.raise(OutputUnwritable, f.Name, reason(err), "")
+		s.postpone(job.ID) // it may be this result's own trouble: the others go first
+		a.outputTrouble(f, job.ID, err)
 	case autoretouch.ClassOf(err) == autoretouch.Input:
 		a.fail(f, job, apiReason(err))
 		s.done(job.ID)

@@ -141,6 +141,20 @@ func TestOneNameTwoPictures(t *testing.T) {
 	})
 }
 
+// What a crash left of a result goes, too, when something else has got the result's name meanwhile and keeps it.
+func TestASkippedResultLeavesNothing(t *testing.T) {
+	in(t, studio{folder: "on_conflict: skip", idle: true}, func(w *world) {
+		w.drop("a.jpg", picture(1))
+		w.write("out/a.png", []byte("somebody's"))
+		w.write("out/.hotfolder-"+store.NewID("packshots", "a.jpg", sum(picture(1)))+".part", []byte("half of"))
+		w.start()
+		w.settle(1, store.Delivered)
+		if got := w.outputs(); len(got) != 1 || got["a.png"] != sum([]byte("somebody's")) {
+			t.Errorf("the output has %v", got)
+		}
+	})
+}
+
 func TestConflicts(t *testing.T) {
 	for _, tc := range []struct {
 		mode   string

@@ -35,6 +35,9 @@ func (a *Agent) deliver(ctx context.Context, f *folder, job store.Job) error {
 		return err
 	}
 	if at == occupied {
+		if err := removePart(a.disk, f.partDir(job), job.ID); err != nil {
+			return &outputError{err}
+		}
 		return a.notWritten(ctx, f, job)
 	}
 	final := f.outputPath(job.Output)

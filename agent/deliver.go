@@ -14,6 +14,7 @@ import (
 	"hotfolder/autoretouch"
 	"hotfolder/config"
 	"hotfolder/store"
+	"hotfolder/watcher"
 )
 
 // deliver brings the job's result under its final name: downloading → delivered. The name is the job's in the ledger before
@@ -398,7 +399,7 @@ func sumBy(file string, sum func(io.ReadSeeker) (string, error)) (string, error)
 	if err != nil || !info.Mode().IsRegular() {
 		return "", err
 	}
-	r, err := os.Open(file)
+	r, err := watcher.Open(file)
 	if err != nil {
 		return "", err
 	}

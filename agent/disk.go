@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"hotfolder/watcher"
 )
 
 // disk is what the agent does to the folders of results and originals, and nothing more; tests make it fail.
@@ -33,20 +35,23 @@ func newDisk() osDisk { return osDisk{newSyncs(syncDir)} }
 
 func (osDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
 
-func (osDisk) Create(file string) (diskFile, error) {
-	return os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+func (osDisk) Create(file string) (f diskFile, err error) {
+	err = watcher.WhileHeld(func() error { f, err = os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644); return err })
+	return f, err
 }
 
 func (osDisk) Rename(from, to string, replace bool) error {
 	if replace {
-		return os.Rename(from, to)
+		return watcher.WhileHeld(func() error { return os.Rename(from, to) })
 	}
-	return renameNoReplace(from, to)
+	return watcher.WhileHeld(func() error { return renameNoReplace(from, to) })
 }
 
 func (d osDisk) SyncDir(dir string) error { return d.folders.sync(dir) }
 
-func (osDisk) Remove(file string) error { return os.Remove(file) }
+func (osDisk) Remove(file string) error {
+	return watcher.WhileHeld(func() error { return os.Remove(file) })
+}
 
 // syncs are those of folders. Who asks for one while another of the same folder is under way shares the next one: results come several
 // at a time, and each would wait for the disk as often as there are others before it.

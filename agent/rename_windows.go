@@ -2,18 +2,19 @@ package agent
 
 import (
 	"io/fs"
-	"path/filepath"
 
 	"golang.org/x/sys/windows"
+
+	"hotfolder/watcher"
 )
 
 // renameNoReplace renames atomically, never replaces, and returns when the new name is on the disk.
 func renameNoReplace(from, to string) error {
-	f, err := longPath(from)
+	f, err := watcher.LongPath(from)
 	if err != nil {
 		return err
 	}
-	t, err := longPath(to)
+	t, err := watcher.LongPath(to)
 	if err != nil {
 		return err
 	}
@@ -21,22 +22,6 @@ func renameNoReplace(from, to string) error {
 		return &fs.PathError{Op: "rename", Path: to, Err: err}
 	}
 	return nil
-}
-
-// longPath is a path as Windows takes it at any length.
-func longPath(path string) (*uint16, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case len(abs) < 248 || abs[:4] == `\\?\`:
-	case abs[:2] == `\\`:
-		abs = `\\?\UNC` + abs[1:]
-	default:
-		abs = `\\?\` + abs
-	}
-	return windows.UTF16PtrFromString(abs)
 }
 
 // syncDir does nothing: Windows has no such call, and the rename was written through.

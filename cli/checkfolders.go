@@ -259,11 +259,11 @@ func tryWriting(dir string) (off time.Duration, err error) {
 		off = time.Until(info.ModTime())
 	}
 	if err == nil {
-		if err = os.Rename(name, name+"-renamed"); err == nil {
+		if err = watcher.WhileHeld(func() error { return os.Rename(name, name+"-renamed") }); err == nil {
 			name += "-renamed"
 		}
 	}
-	return off, errors.Join(err, os.Remove(name))
+	return off, errors.Join(err, watcher.WhileHeld(func() error { return os.Remove(name) }))
 }
 
 // watches holds the folders to be watched against Linux' limits. Other systems have none, or do without watches.

@@ -15,6 +15,7 @@ import (
 	"hotfolder/autoretouch"
 	"hotfolder/config"
 	"hotfolder/private"
+	"hotfolder/watcher"
 )
 
 // settle sees to it that the configuration names an organization of the account and a workflow for each hot folder, as far as
@@ -182,5 +183,5 @@ func replaceFile(path string, data []byte) error {
 	if err = errors.Join(err, private.GiveTo(tmp, path), tmp.Chmod(info.Mode()), tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), path)
+	return watcher.WhileHeld(func() error { return os.Rename(tmp.Name(), path) })
 }

@@ -4,30 +4,71 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
 
-const (
-	openFlags = os.O_RDONLY
-	dirFlags  = os.O_RDONLY
-)
+const dirFlags = os.O_RDONLY
+
+// openFile lets others rename, replace and delete the file meanwhile, as other systems do and os.Open here does not.
+func openFile(name string) (*os.File, error) {
+	h, err := openShared(name, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(h), name), nil
+}
+
+// openShared opens a file, or a folder, for reading; share is what others may do with it meanwhile.
+func openShared(name string, share uint32) (windows.Handle, error) {
+	path, err := LongPath(name)
+	if err != nil {
+		return windows.InvalidHandle, err
+	}
+	return windows.CreateFile(path, windows.GENERIC_READ, share, nil, windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
+}
+
+// LongPath is a path as Windows takes it at any length.
+func LongPath(path string) (*uint16, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(abs) < 248 || abs[:4] == `\\?\`:
+	case abs[:2] == `\\`:
+		abs = `\\?\UNC` + abs[1:]
+	default:
+		abs = `\\?\` + abs
+	}
+	return windows.UTF16PtrFromString(abs)
+}
 
 // held reports whether another program has the file open for writing: then it can't be opened for reading alone. The
 // handle is closed at once, since it keeps writers out.
 func held(path string, _ *os.File) bool {
-	name, err := windows.UTF16PtrFromString(path)
-	if err != nil {
-		return false
-	}
-	h, err := windows.CreateFile(name, windows.GENERIC_READ, windows.FILE_SHARE_READ|windows.FILE_SHARE_DELETE, nil,
-		windows.OPEN_EXISTING, windows.FILE_ATTRIBUTE_NORMAL, 0)
+	h, err := openShared(path, windows.FILE_SHARE_READ|windows.FILE_SHARE_DELETE)
 	if err != nil {
 		return sharingViolation(err)
 	}
 	windows.CloseHandle(h)
 	return false
+}
+
+// WhileHeld renames, removes or opens a file and, while Windows refuses that since another program has it open, a virus scanner or a preview for
+// instance, tries again for about a second.
+func WhileHeld(do func() error) (err error) {
+	for wait := time.Millisecond; wait < time.Second; wait *= 2 {
+		err = do()
+		if !errors.Is(err, windows.ERROR_ACCESS_DENIED) && !sharingViolation(err) {
+			break
+		}
+		time.Sleep(wait)
+	}
+	return err
 }
 
 // sharingViolation reports that a file could not be opened because of how another program has it open.

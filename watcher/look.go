@@ -120,7 +120,8 @@ func (f *patientFile) ReadAt(b []byte, off int64) (n int, err error) {
 	return n, err
 }
 
-// Open opens a regular file for reading. It follows no link, and never waits for a pipe or a device that took a file's place.
+// Open opens a regular file for reading. It follows no link, never waits for a pipe or a device that took a file's place, and keeps nobody
+// from renaming or deleting the file.
 func Open(name string) (*os.File, error) {
 	before, err := os.Lstat(name)
 	if err != nil {
@@ -129,7 +130,7 @@ func Open(name string) (*os.File, error) {
 	if !before.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: errNotRegular}
 	}
-	file, err := os.OpenFile(name, openFlags, 0)
+	file, err := openFile(name)
 	if err != nil {
 		return nil, err
 	}

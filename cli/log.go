@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -23,11 +24,27 @@ func openLog(c *config.Config, otherwise string, terminal io.Writer) (*slog.Logg
 	if file == "" {
 		return slog.New(handler(c.Log.Format, terminal, options)), io.NopCloser(nil)
 	}
-	rotated := &lumberjack.Logger{
+	rotated := logFile{&lumberjack.Logger{
 		Filename: file, MaxSize: c.Log.MaxSizeMB, MaxBackups: c.Log.MaxBackups, MaxAge: c.Log.MaxAgeDays,
 		Compress: c.Log.Compress, LocalTime: true,
-	}
+	}}
 	return slog.New(handler(c.Log.Format, rotated, options)), rotated
+}
+
+// logFile is a log that is rotated. While it cannot be, on Windows since somebody follows it, it grows beyond its size rather than lose a line.
+type logFile struct{ *lumberjack.Logger }
+
+func (l logFile) Write(line []byte) (int, error) {
+	n, err := l.Logger.Write(line)
+	if err == nil || n > 0 {
+		return n, err
+	}
+	f, openErr := os.OpenFile(l.Filename, os.O_WRONLY|os.O_APPEND, 0)
+	if openErr != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.Write(line)
 }
 
 // serviceLog is the file of a service's log, since a service has no terminal. systemd says which folders it made for logs.

@@ -167,7 +167,7 @@ func (s *scene) close() error {
 	s.offline()
 	err = errors.Join(err, s.box.Close())
 	if !s.studio.keep {
-		err = errors.Join(err, os.RemoveAll(s.dir))
+		_ = os.RemoveAll(s.dir) // what another program has open for a moment is none of the agent's faults, and goes with the drill's folder
 	}
 	return err
 }

@@ -150,7 +150,7 @@ func TestDrillTellsWhatIsBroken(t *testing.T) {
 		"lost":     {func(s *scene) error { return os.Remove(firstResult(s)) }, `empty: output: \S+ is missing`},
 		"half":     {func(s *scene) error { return os.Truncate(firstResult(s), 10) }, `empty: output: \S+ has other content(.|\n)*was seen with 10 bytes`},
 		"left":     {func(s *scene) error { return os.WriteFile(firstResult(s)+".part", nil, 0o644) }, `empty: output: \S+\.part should not be there`},
-		"gone":     {func(s *scene) error { return os.RemoveAll(s.config.Folders[2].Input) }, `(?i)no such file|cannot find|file not found`},
+		"gone":     {func(s *scene) error { return removeWhileUsed(s.config.Folders[2].Input) }, `(?i)no such file|cannot find|file not found`},
 		"unwanted": {func(s *scene) error { s.dropped = s.dropped[1:]; return nil }, `1 execution instead of 0`},
 		"dead":     {func(s *scene) error { s.agent.kill(); return nil }, `the agent ended by itself; the agent's log ended with: .*delivered`},
 		"paid":     {func(s *scene) error { s.config.Folders[2].Workflow = sandbox.FastCheck; return nil }, `0 executions instead of 1`},
@@ -178,6 +178,17 @@ func TestDrillTellsWhatIsBroken(t *testing.T) {
 			t.Errorf("%s: want %s", told, steps[name].want)
 		}
 	}
+}
+
+// removeWhileUsed removes a folder into which the agent may just be putting a hidden file.
+func removeWhileUsed(dir string) (err error) {
+	for range 100 {
+		if err = os.RemoveAll(dir); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return err
 }
 
 func TestDrillIsInterrupted(t *testing.T) {

@@ -21,7 +21,7 @@ func TestCrashEverywhere(t *testing.T) {
 		"killed":                       {},
 		"killed, originals move":       {scene: scene{folder: moveOriginals}},
 		"killed, to another disk":      {scene: scene{folder: moveOriginals, disk: otherDisk}},
-		"killed, on a share":           {scene: scene{disk: linkDisk}},
+		"killed, on a share":           {scene: scene{folder: moveOriginals, disk: linkDisk}},
 		"power cut, originals move":    {scene: scene{folder: moveOriginals}, power: true},
 		"power cut, originals deleted": {scene: scene{folder: deleteOriginals}, power: true},
 	} {

@@ -27,6 +27,8 @@ func TestEveryWriteFailsOnce(t *testing.T) {
 		"originals stay":                 {},
 		"originals move":                 {folder: moveOriginals},
 		"originals move to another disk": {folder: moveOriginals, disk: otherDisk},
+		"originals move on a share":      {folder: moveOriginals, disk: linkDisk},
+		"originals go":                   {folder: deleteOriginals},
 		"whole orders":                   {folder: moveOriginals + wholeOrders},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,6 +104,22 @@ func failForLong(t *testing.T, code agent.Code, b *breakage, folder ...string) {
 		if got := w.sandbox.Books().Calls[sandbox.Download] - downloads; got > 500 {
 			w.Errorf("%d downloads in an hour", got)
 		}
+		b.mend()
+		s.wantAllDone(w)
+	})
+}
+
+// On a share a move is a link and the removal of the old name. An original that the share does not let go of, since a program has it open for
+// instance, gets one new name in all that time, not one more with each try.
+func TestAnOriginalThatAShareDoesNotLetGoOf(t *testing.T) {
+	s := scene{folder: moveOriginals, disk: linkDisk}
+	in(t, studio{folder: s.folder, idle: true}, func(w *world) {
+		b := &breakage{errno: syscall.EACCES, only: "remove /in/", dir: w.dir, first: 1, last: math.MaxInt}
+		w.watch(b.before, s.disk, nil)
+		s.drop(w)
+		w.start()
+		w.until("the trouble shows", 5*time.Minute, func() bool { return slices.Contains(w.troubles(), agent.OriginalStuck) })
+		time.Sleep(time.Hour)
 		b.mend()
 		s.wantAllDone(w)
 	})

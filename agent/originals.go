@@ -117,11 +117,11 @@ func (a *Agent) mayFill(folder string) error {
 	return err
 }
 
-// moveTo is move to one name; fs.ErrExist says that something else has it. A file of the same content there is what a crash in the
-// middle of a move leaves, or as good as that.
+// moveTo is move to one name; fs.ErrExist says that something else has it. A file of the same content there, be it a link, is what a move
+// leaves that came to its middle, or as good as that.
 func (a *Agent) moveTo(ctx context.Context, from, sum, to string, beside note) error {
 	there, err := sumOf(ctx, to)
-	if err == nil && (there == "" || there != sum || isSame(from, to)) || errors.Is(err, fs.ErrPermission) && isThere(to) {
+	if err == nil && (there == "" || there != sum || isOneName(from, to)) || errors.Is(err, fs.ErrPermission) && isThere(to) {
 		return fs.ErrExist
 	}
 	if beside == (note{}) {
@@ -160,10 +160,16 @@ func isThere(file string) bool {
 	return err == nil
 }
 
-// isSame tells whether two paths lead to one file: two names of it, or one that is to be seen in two places.
-func isSame(a, b string) bool {
-	infoA, errA := os.Lstat(a)
-	infoB, errB := os.Lstat(b)
+// isOneName tells whether two paths lead to one file by what may be one name of it, in a folder that is to be seen in two places: whoever
+// removed one would remove both. Two names in two folders are none.
+func isOneName(a, b string) bool {
+	return isSame(os.Lstat, a, b) && isSame(os.Stat, filepath.Dir(a), filepath.Dir(b))
+}
+
+// isSame tells whether two paths lead to one file or folder.
+func isSame(stat func(string) (fs.FileInfo, error), a, b string) bool {
+	infoA, errA := stat(a)
+	infoB, errB := stat(b)
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 

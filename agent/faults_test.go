@@ -1,7 +1,11 @@
 package agent_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -231,6 +235,67 @@ func TestALookupThroughALongList(t *testing.T) {
 		w.until("it is created again", 10*time.Minute, func() bool { return w.counts()[store.Delivered] == n+1 })
 		w.wantPaid(n + 1)
 	})
+}
+
+// However wrong this machine's clock is, an execution whose creation got no answer is found in a list that is longer than a page.
+func TestALookupByAWrongClock(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"ahead": 72 * time.Hour, "behind": -72 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			const n = 70
+			in(t, studio{sandbox: sandbox.Options{Processing: time.Minute}, idle: true}, func(w *world) {
+				w.transport = earlierAPI{w.sandbox.InProcess(), ahead}
+				w.start()
+				time.Sleep(time.Minute) // the account is looked through
+				w.sandbox.SetFaults(sandbox.Faults{
+					DropAfter:   sandbox.Chance{Count: 1, At: []string{sandbox.Create}},
+					ServerError: sandbox.Chance{P: 1, At: []string{sandbox.Executions}},
+				})
+				w.drop("lost.jpg", picture(0))
+				w.settle(1, store.Submitting)
+				for i := range n {
+					w.drop(fmt.Sprintf("%02d.jpg", i), picture(i+1))
+				}
+				w.until("the others are created", 5*time.Minute, func() bool { return len(w.sandbox.Books().Executions) == n+1 })
+				time.Sleep(time.Minute)
+				w.sandbox.SetFaults(sandbox.Faults{})
+				w.until("all are delivered", time.Hour, func() bool { return w.counts()[store.Delivered] == n+1 })
+				w.wantPaid(n + 1)
+			})
+		})
+	}
+}
+
+// earlierAPI is an API of which this machine's clock is ahead.
+type earlierAPI struct {
+	http.RoundTripper
+	ahead time.Duration
+}
+
+var createdAt = regexp.MustCompile(`"createdAt":"[^"]*"`)
+
+func (o earlierAPI) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := o.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return resp, err
+	}
+	resp.Header.Set("Date", time.Now().Add(-o.ahead).UTC().Format(http.TimeFormat))
+	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/execution") {
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		body = createdAt.ReplaceAllFunc(body, func(was []byte) []byte {
+			at, err := time.Parse(`"createdAt":"`+time.RFC3339+`"`, string(was))
+			if err != nil {
+				return was
+			}
+			return at.Add(-o.ahead).AppendFormat(nil, `"createdAt":"`+time.RFC3339Nano+`"`)
+		})
+		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		resp.Header.Del("Content-Length")
+	}
+	return resp, nil
 }
 
 // A result that keeps arriving damaged is downloaded ever more rarely, people are told, and nothing is lost that was paid for. Others are not

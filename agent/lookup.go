@@ -145,9 +145,13 @@ func (a *Agent) byLabel(ctx context.Context, f *folder, jobs []missing, margin t
 			last = e.Created
 		}
 		offset += len(page.Entries)
-		tooOld := newestFirst && !last.IsZero() && last.Before(earliest.Add(-margin))
+		tooOld := newestFirst && !last.IsZero() && last.Before(a.byAPIClock(earliest).Add(-margin))
 		if len(found) == len(wanted) || isLast(page, offset) || tooOld {
 			return found, nil
 		}
 	}
 }
+
+// byAPIClock is a time of this machine's clock as the API's shows it at the latest: a clock that is ahead would make all executions seem too
+// old. One that is behind only makes for longer looks.
+func (a *Agent) byAPIClock(t time.Time) time.Time { return t.Add(min(a.api.Skew(), 0)) }

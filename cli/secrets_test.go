@@ -169,8 +169,9 @@ func TestNoTokenIsEverTold(t *testing.T) {
 	}
 
 	for _, format := range []string{"text", "json"} {
-		address := freeAddress(t)
-		w.configure(strings.Replace(studioConfig, `{listen: ""}`, `{listen: "`+address+`"}`, 1) + "log: {level: debug, format: " + format + ", file: " + format + ".log, compress: false}\n")
+		address, announced := freeAddress(t), freeAddress(t)
+		w.configure(strings.Replace(studioConfig, `{listen: ""}`, `{listen: "`+address+`"}`, 1) + "log: {level: debug, format: " + format + ", file: " + format + ".log, compress: false}\n" +
+			fmt.Sprintf("webhook: {listen: %q, url: %q}\n", announced, "http://"+announced))
 		tap.setEvery(0)
 		say("login")
 		fmt.Fprintln(&said, w.runWith("no token at all\n", "login", "--refresh-token-stdin"))
@@ -181,6 +182,8 @@ func TestNoTokenIsEverTold(t *testing.T) {
 		w.drop("packshots/"+format+"1.jpg", "packshots/"+format+"2.jpg", "website/"+format+"3.jpg", "website/"+format+"bad.jpg")
 		stop := w.start()
 		w.noteControlToken(tap)
+		w.awaitFile("data/webhook-secret")
+		tap.note("webhook secret", string(readFile(t, w.path("data/webhook-secret"))))
 		w.await("wrong answers", func() bool { sayAll(); tap.mu.Lock(); defer tap.mu.Unlock(); return tap.answers > 30 })
 		for _, path := range []string{"/", "/metrics", "/healthz"} {
 			code, shown := page(t, "http://"+address+path, "")
@@ -192,6 +195,9 @@ func TestNoTokenIsEverTold(t *testing.T) {
 		tap.setEvery(0)
 		say("run", "--once")
 		sayAll()
+		for _, command := range []string{"audit --results", "audit --json", "redeliver --missing"} {
+			say(strings.Fields(command)...)
+		}
 	}
 	tap.setEvery(2)
 	say("run", "--once")
@@ -248,7 +254,7 @@ func TestNoTokenIsEverTold(t *testing.T) {
 		t.Errorf("the test met too little: %d tokens\n%s", len(tap.tokens), said.String())
 	}
 	tap.wantUntold(t, "what was said", []byte(said.String()))
-	logs := tap.wantUntoldIn(t, w.dir, "credentials.json", "given-credentials.json", "control.json")
+	logs := tap.wantUntoldIn(t, w.dir, "credentials.json", "given-credentials.json", "control.json", "webhook-secret")
 	if logs < 10 {
 		t.Errorf("only %d files were looked into", logs)
 	}

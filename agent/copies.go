@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"hotfolder/store"
@@ -19,8 +18,8 @@ const (
 
 // copyLoop keeps copies of the ledger: at the start, and daily.
 func (a *Agent) copyLoop(ctx context.Context) {
-	if age, ok := a.copyAge(); ok && age < copyAtStart {
-		pause(ctx, copyEvery-age, nil)
+	if last, ok := store.LastCopy(a.Ledger.File()); ok && time.Since(last) < copyAtStart {
+		pause(ctx, time.Until(last.Add(copyEvery)), nil)
 	}
 	for ctx.Err() == nil {
 		wait := copyEvery
@@ -41,17 +40,4 @@ func (a *Agent) copyFailed(err error) {
 		return
 	}
 	a.log.Warn("the ledger could not be copied, will try again", "err", reason(err))
-}
-
-// copyAge is how old the newest copy is, if there is one.
-func (a *Agent) copyAge() (age time.Duration, ok bool) {
-	copies, err := store.Copies(a.Ledger.File())
-	if err != nil || len(copies) == 0 {
-		return 0, false
-	}
-	info, err := os.Stat(copies[0])
-	if err != nil {
-		return 0, false
-	}
-	return time.Since(info.ModTime()), true
 }

@@ -24,7 +24,7 @@ func (l *Ledger) Backup(ctx context.Context, keep int) (file string, err error) 
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", fmt.Errorf("copy the ledger: %w", err)
 	}
-	file = filepath.Join(folder, stem+time.Now().Format("2006-01-02T150405")+ext)
+	file = filepath.Join(folder, stem+time.Now().Format(copyTime)+ext)
 	part := filepath.Join(folder, stem+"part")
 	defer os.Remove(part) // nothing after the rename
 	if err := l.copyTo(ctx, part); err != nil {
@@ -46,7 +46,10 @@ func (l *Ledger) Backup(ctx context.Context, keep int) (file string, err error) 
 // File is the ledger's file.
 func (l *Ledger) File() string { return l.path }
 
-// Copies returns the copies of the ledger in file, the newest first.
+// copyTime is the time in a copy's name, by the clock on the wall.
+const copyTime = "2006-01-02T150405"
+
+// Copies returns the copies of the ledger in file, the newest first. Those from the future, made while the clock was ahead, come last.
 func Copies(file string) (copies []string, err error) {
 	folder, stem, ext := copiesOf(file)
 	entries, err := os.ReadDir(folder)
@@ -59,7 +62,24 @@ func Copies(file string) (copies []string, err error) {
 		}
 	}
 	slices.Reverse(copies) // ReadDir sorts by name, and the name is the time
-	return copies, err
+	now := filepath.Join(folder, stem+time.Now().Format(copyTime)+ext)
+	past := slices.IndexFunc(copies, func(copied string) bool { return copied <= now })
+	if past < 0 {
+		return copies, err
+	}
+	return slices.Concat(copies[past:], copies[:past]), err
+}
+
+// LastCopy is when the newest copy of the ledger in file was made, by its name; ok is false when there is none, but from the future.
+func LastCopy(file string) (at time.Time, ok bool) {
+	copies, err := Copies(file)
+	if err != nil || len(copies) == 0 {
+		return time.Time{}, false
+	}
+	_, stem, ext := copiesOf(file)
+	name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(copies[0]), stem), ext)
+	at, err = time.ParseInLocation(copyTime, name, time.Local)
+	return at, err == nil && !at.After(time.Now())
 }
 
 func copiesOf(file string) (folder, stem, ext string) {

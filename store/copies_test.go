@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -95,6 +96,47 @@ func TestTheOldestCopiesGo(t *testing.T) {
 		}
 		if base := filepath.Base(kept[0]); base != "ledger-2000-01-05T000000.db" && !strings.HasPrefix(base, "ledger-2000-01-0") {
 			t.Errorf("named %s", base)
+		}
+	})
+}
+
+// Copies that were made while the clock was ahead are neither taken for the newest nor kept the longest.
+func TestCopiesFromTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filled(t, 1)
+		l, err := store.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		past, err := l.Backup(t.Context(), 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ahead := filepath.Join(filepath.Dir(past), "ledger-2026-01-01T000000.db")
+		if err := os.Rename(past, ahead); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := store.Copies(file); err != nil || !slices.Equal(kept, []string{ahead}) {
+			t.Errorf("the only copy: %v, %v", kept, err)
+		}
+		var made []string
+		for range 2 {
+			time.Sleep(time.Hour)
+			copied, err := l.Backup(t.Context(), 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made = append(made, copied)
+		}
+		if kept, err := store.Copies(file); err != nil || !slices.Equal(kept, []string{made[1], made[0], ahead}) {
+			t.Errorf("%v, %v", kept, err)
+		}
+		if _, err := l.Backup(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(ahead); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the one from the future is kept: %v", err)
 		}
 	})
 }

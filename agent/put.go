@@ -37,16 +37,29 @@ func (a *Agent) Put(folder, name string, content []byte, replace bool) error {
 // errNotReady says that an input is not (yet) known to be there and nobody else's.
 var errNotReady = errors.New("the input folder is not ready")
 
-// PutInput puts a file into a hot folder's input, in place of an older one. It does not while the folder is away or another agent's,
-// and waits for a share that hangs for some seconds only. That the folder can't be written to is a notice, not a trouble.
-func (a *Agent) PutInput(name, file string, content []byte) error {
+// PutInput puts a file into a hot folder's input, in place of an older one if the beginning of that says that it is the agent's own.
+// It does not while the folder is away or another agent's, and waits for a share that hangs for some seconds only. That the file can't
+// be written, or has somebody else's in its place, is a notice, not a trouble.
+func (a *Agent) PutInput(name, file string, content []byte, ours func(beginning []byte) bool) error {
 	f := a.folder(name)
-	err := a.atInput(f, func() error { return a.Put(f.Input, file, content, true) })
+	err := a.atInput(f, func() error {
+		replace, err := isOurs(filepath.Join(f.Input, file), ours)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && !replace {
+			return errNotOurs
+		}
+		return a.Put(f.Input, file, content, replace)
+	})
 	if !errors.Is(err, errNotReady) {
 		f.noteUnwritten(file+" cannot be written to the input folder", err)
 	}
 	return err
 }
+
+// errNotOurs says that something the agent did not write has the name of what it is to write.
+var errNotOurs = errors.New("something else has that name; rename it, or set status_file: false")
 
 // RemoveInput removes a file from a hot folder's input, as carefully, if its beginning says that it is the agent's own. Anything else
 // of that name stays, which is no error.
@@ -57,22 +70,31 @@ func (a *Agent) RemoveInput(name, file string, ours func(beginning []byte) bool)
 			return err
 		}
 		path := filepath.Join(f.Input, file)
-		if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		remove, err := isOurs(path, ours)
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		there, err := watcher.Open(path)
-		if err != nil {
-			return err
-		}
-		beginning, err := io.ReadAll(io.LimitReader(there, 1<<10))
-		there.Close() // before the removal, for Windows
-		if err != nil || !ours(beginning) {
+		if err != nil || !remove {
 			return err
 		}
 		err = a.disk.Remove(path)
 		f.noteUnwritten(file+" cannot be removed from the input folder", err)
 		return err
 	})
+}
+
+// isOurs says whether the beginning of a file says that it is the agent's own. What is no regular file is not.
+func isOurs(path string, ours func(beginning []byte) bool) (bool, error) {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return false, err
+	}
+	there, err := watcher.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer there.Close()
+	beginning, err := io.ReadAll(io.LimitReader(there, 1<<10))
+	return err == nil && ours(beginning), err
 }
 
 // atInput does something to the input of a folder that is there and this agent's.

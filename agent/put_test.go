@@ -84,8 +84,8 @@ func (w *world) notice() string {
 // The page is no picture, whatever is included, and nobody waits for it.
 func TestPutInput(t *testing.T) {
 	in(t, studio{folder: "include: [\"*\"]\n"}, func(w *world) {
-		w.until("the input to be known", time.Minute, func() bool { return w.agent.PutInput("packshots", statusPage, []byte("page 1")) == nil })
-		if err := w.agent.PutInput("packshots", statusPage, []byte("page 2")); err != nil {
+		w.until("the input to be known", time.Minute, func() bool { return w.agent.PutInput("packshots", statusPage, []byte("page 1"), isPage) == nil })
+		if err := w.agent.PutInput("packshots", statusPage, []byte("page 2"), isPage); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(time.Hour)
@@ -97,14 +97,14 @@ func TestPutInput(t *testing.T) {
 		}
 		a := w.agent
 		w.halt()
-		if err := a.PutInput("packshots", statusPage, []byte("page 3")); err != nil { // it has ended: stopped
+		if err := a.PutInput("packshots", statusPage, []byte("page 3"), isPage); err != nil { // it has ended: stopped
 			t.Error(err)
 		}
 		if _, err := os.Stat(filepath.Join(w.dir, "in", ".hotfolder-lock")); err == nil {
 			t.Error("the folder is still claimed")
 		}
 		w.write("in/.hotfolder-lock", []byte(`{"host":"other","pid":1,"owner":"/other","token":"x"}`))
-		if err := a.PutInput("packshots", statusPage, []byte("page 4")); !errors.Is(err, watcher.ErrClaimed) {
+		if err := a.PutInput("packshots", statusPage, []byte("page 4"), isPage); !errors.Is(err, watcher.ErrClaimed) {
 			t.Errorf("in another agent's folder: %v", err)
 		}
 		if got, _ := os.ReadFile(filepath.Join(w.dir, "in", statusPage)); string(got) != "page 3" {
@@ -118,7 +118,7 @@ func TestPutInputOfAnothersFolder(t *testing.T) {
 		w.write("in/.hotfolder-lock", []byte(`{"host":"other","pid":1,"owner":"/other","token":"x"}`))
 		w.start()
 		for range 50 {
-			if err := w.agent.PutInput("packshots", statusPage, []byte("page")); err == nil {
+			if err := w.agent.PutInput("packshots", statusPage, []byte("page"), isPage); err == nil {
 				t.Error("written")
 			}
 			time.Sleep(time.Second)
@@ -131,19 +131,68 @@ func TestPutInputOfAnothersFolder(t *testing.T) {
 
 func TestPutInputThatIsAway(t *testing.T) {
 	in(t, studio{}, func(w *world) {
-		w.until("the input to be known", time.Minute, func() bool { return w.agent.PutInput("packshots", statusPage, []byte("page 1")) == nil })
+		w.until("the input to be known", time.Minute, func() bool { return w.agent.PutInput("packshots", statusPage, []byte("page 1"), isPage) == nil })
 		away := filepath.Join(w.dir, "away")
 		if err := os.Rename(filepath.Join(w.dir, "in"), away); err != nil {
 			t.Fatal(err)
 		}
 		for range 30 {
-			if err := w.agent.PutInput("packshots", statusPage, []byte("page 2")); err == nil {
+			if err := w.agent.PutInput("packshots", statusPage, []byte("page 2"), isPage); err == nil {
 				t.Error("written")
 			}
 			time.Sleep(time.Second)
 		}
 		if _, err := os.Stat(filepath.Join(w.dir, "in")); err == nil {
 			t.Error("the input was made")
+		}
+	})
+}
+
+// isPage tells the agent's own pages in these tests.
+func isPage(beginning []byte) bool { return strings.HasPrefix(string(beginning), "page") }
+
+// What somebody else put there under the name of the agent's page stays, and people are told until it is gone.
+func TestPutInputInPlaceOfAnother(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		page := filepath.Join(w.dir, "in", statusPage)
+		others := map[string]func() error{
+			"a person's page": func() error { return os.WriteFile(page, []byte("opening hours"), 0o644) },
+			"an empty file":   func() error { return os.WriteFile(page, nil, 0o644) },
+			"a folder":        func() error { return os.Mkdir(page, 0o755) },
+		}
+		if runtime.GOOS != "windows" {
+			w.write("elsewhere", []byte("page of the agent's, elsewhere"))
+			others["a link"] = func() error { return os.Symlink(filepath.Join(w.dir, "elsewhere"), page) }
+		}
+		w.start()
+		time.Sleep(time.Minute)
+		for what, put := range others {
+			if err := put(); err != nil {
+				t.Fatal(err)
+			}
+			before, err := os.Lstat(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.agent.PutInput("packshots", statusPage, []byte("page"), isPage); err == nil {
+				t.Errorf("%s: no error", what)
+			}
+			if after, err := os.Lstat(page); err != nil || !os.SameFile(before, after) || after.Size() != before.Size() {
+				t.Errorf("%s did not stay: %v", what, err)
+			}
+			const want = "_STATUS.html cannot be written to the input folder: something else has that name; rename it"
+			if !strings.Contains(w.notice(), want) || len(w.troubles()) > 0 {
+				t.Errorf("%s: notice %q, troubles %v", what, w.notice(), w.troubles())
+			}
+			if err := os.Remove(page); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.agent.PutInput("packshots", statusPage, []byte("page"), isPage); err != nil || w.notice() != "" {
+				t.Errorf("after %s: %v, notice %q", what, err, w.notice())
+			}
+			if err := os.Remove(page); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }
@@ -162,14 +211,14 @@ func TestPutInputReadOnly(t *testing.T) {
 		}
 		w.start()
 		time.Sleep(time.Minute)
-		if err := w.agent.PutInput("packshots", statusPage, []byte("page")); !errors.Is(err, syscall.EROFS) {
+		if err := w.agent.PutInput("packshots", statusPage, []byte("page"), isPage); !errors.Is(err, syscall.EROFS) {
 			t.Error(err)
 		}
 		if !strings.Contains(w.notice(), "_STATUS.html cannot be written to the input folder") || len(w.troubles()) > 0 {
 			t.Errorf("notice %q, troubles %v", w.notice(), w.troubles())
 		}
 		writable.Store(true)
-		if err := w.agent.PutInput("packshots", statusPage, []byte("page")); err != nil || w.notice() != "" {
+		if err := w.agent.PutInput("packshots", statusPage, []byte("page"), isPage); err != nil || w.notice() != "" {
 			t.Errorf("%v, notice %q", err, w.notice())
 		}
 	})

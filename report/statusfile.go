@@ -27,7 +27,7 @@ type StatusFiles struct {
 	Status  func(context.Context) (agent.Status, error)
 	Jobs    func(context.Context, store.Filter) iter.Seq2[store.Job, error]
 	Latest  func(state store.State, folder string, most int) ([]store.Job, error)
-	Write   func(folder, name string, page []byte) error
+	Write   func(folder, name string, page []byte, ours func(beginning []byte) bool) error
 	Remove  func(folder, name string, ours func(beginning []byte) bool) error
 	Log     *slog.Logger
 }
@@ -130,7 +130,7 @@ func (k *keeper) renew(ctx context.Context, s agent.Status) {
 	}
 	page, err := k.page(ctx, is, now)
 	if err == nil {
-		err = k.Write(k.folder, StatusFileName, page)
+		err = k.Write(k.folder, StatusFileName, page, isStatusFile)
 	}
 	if err != nil { // people are told by a notice, and only those who write to the folder miss something
 		k.Log.Debug("status page not written, will try again", "folder", k.folder, "err", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"slices"
@@ -62,11 +63,14 @@ func (w *wall) startWithout(without []string, folders ...string) {
 			}
 			return latest, nil
 		},
-		Write: func(folder, name string, page []byte) error {
+		Write: func(folder, name string, page []byte, ours func([]byte) bool) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if w.writes++; w.fails != nil {
 				return w.fails
+			}
+			if older, there := w.pages[folder+"/"+name]; there && !ours([]byte(older)) {
+				return fs.ErrExist
 			}
 			w.pages[folder+"/"+name] = string(page)
 			return nil

@@ -37,7 +37,7 @@ func TestNewUser(t *testing.T) {
 	x.leave(0)
 
 	u.want(2, "workflow: is missing; 'hotfolder login' lets you choose", "check") // too soon
-	u.want(2, "account.organization is missing; 'hotfolder login' lets you choose", "workflows")
+	u.want(2, "account.organization: is missing; 'hotfolder login' lets you choose", "workflows")
 
 	x = u.sit("login") // thinks better of it
 	x.expect("Waiting for you to confirm it")

@@ -86,7 +86,7 @@ func TestCheck(t *testing.T) {
 	}
 
 	write(t, w.file, []byte("polling: {min: soon}\n"))
-	w.want(2, `^error   .*hotfolder.yaml:1:1: folders: .*\nerror   .*hotfolder.yaml:1:1: account.organization .*\nerror   .*hotfolder.yaml:1:16: .*\n`+
+	w.want(2, `^error   .*hotfolder.yaml:1:1: folders: .*\nerror   .*hotfolder.yaml:1:1: account.organization: .*\nerror   .*hotfolder.yaml:1:16: .*\n`+
 		`warning not checked: all else\n        mend: mend the configuration first\n$`, `hotfolder: check found 3 errors, named above\n`, "check")
 }
 
@@ -111,7 +111,7 @@ func TestCheckFinds(t *testing.T) {
 			`warning packshots: the balance does not pay for one picture: 9 credits, and a picture costs 10\n        mend: buy credits`},
 		{"no credits", func(w *world) { w.box.SetCredits(0) }, 1, `error   the account is out of credits\n        mend: buy credits`},
 		{"no organization", config("organization: %q", "organization: ''}\n# {%[1]q"), 2,
-			`(?s)error   .*account.organization is missing; 'hotfolder login' lets you choose.*warning not checked: balance and workflows\n        mend: choose the organization first`},
+			`(?s)error   .*account.organization: is missing; 'hotfolder login' lets you choose.*warning not checked: balance and workflows\n        mend: choose the organization first`},
 		{"a foreign organization", config("organization: %q", "organization: x}\n# {%[1]q"), 2,
 			`error   the account does not belong to the organization x\n        mend: .*\nwarning not checked: balance and workflows\n`},
 		{"no login", func(w *world) { w.want(0, ``, ``, "logout") }, 3, `error   login: not logged in\n        mend: run 'hotfolder login'\nwarning not checked: organization, balance and workflows`},

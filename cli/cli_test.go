@@ -80,8 +80,8 @@ func TestConfigurationErrorsAreALineEach(t *testing.T) {
 	write(t, w.file, []byte("folders: 3\nlimts: {}\n"))
 	w.want(2, `^$`, `\S+hotfolder\.yaml:1:10: .*\n\S+hotfolder\.yaml:2:1: .*limits.*\n`, "status")
 	write(t, w.file, nil)
-	w.want(2, `^$`, `\S+hotfolder\.yaml:1:1: folders: .*\n\S+hotfolder\.yaml:1:1: account.organization is missing; .*\n`, "run")
-	w.want(2, `^$`, `\S+hotfolder\.yaml:1:1: account.organization is missing; .*\n`, "workflows")
+	w.want(2, `^$`, `\S+hotfolder\.yaml:1:1: folders: .*\n\S+hotfolder\.yaml:1:1: account.organization: is missing; .*\n`, "run")
+	w.want(2, `^$`, `\S+hotfolder\.yaml:1:1: account.organization: is missing; .*\n`, "workflows")
 }
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {

@@ -53,20 +53,29 @@ func (d *document) check(c *Config) {
 		d.checkFolder(at, f)
 	}
 	d.checkOverlap(c)
-	c.unset = d.unsetWorkflows(c)
+	c.unpaid = d.apart(func() {
+		if c.Account.Organization == "" {
+			d.problem("account.organization", "is missing; 'hotfolder login' lets you choose, or set it or AUTORETOUCH_ORGANIZATION_ID")
+		}
+	})
+	c.unset = d.apart(func() { d.unsetWorkflows(c) })
 }
 
-// unsetWorkflows is apart from what is wrong: a file may be in use before an account is there to choose from.
-func (d *document) unsetWorkflows(c *Config) Errors {
+// apart returns the problems that check notes and does not keep them: a file may be in use before an account is there to choose from.
+func (d *document) apart(check func()) Errors {
 	wrong := d.problems
 	defer func() { d.problems = wrong }()
 	d.problems = nil
+	check()
+	return d.problems
+}
+
+func (d *document) unsetWorkflows(c *Config) {
 	for i, f := range c.Folders {
 		if f.Workflow == "" {
 			d.problem(fmt.Sprintf("folders[%d].workflow", i), "is missing; 'hotfolder login' lets you choose, 'hotfolder workflows' lists the ids")
 		}
 	}
-	return d.problems
 }
 
 // checkMailing notes what a mail would lack.

@@ -30,6 +30,7 @@ type Config struct {
 	Dashboard    Dashboard `yaml:"dashboard"`
 	Log          Log       `yaml:"log"`
 
+	unpaid Errors   `yaml:"-"` // see RequireOrganization
 	unset  Errors   `yaml:"-"` // see RequireFolders
 	silent []string `yaml:"-"` // see Silent
 }

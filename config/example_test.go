@@ -16,7 +16,7 @@ const exampleFile = "../config.example.yaml"
 
 // The example is the reference: what it writes are the defaults.
 func TestExampleParsesToTheDefaults(t *testing.T) {
-	got, err := config.Load(exampleFile, env(nil))
+	got, err := config.Load(exampleFile, env(map[string]string{"AUTORETOUCH_ORGANIZATION_ID": "org"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +32,7 @@ func TestExampleParsesToTheDefaults(t *testing.T) {
 	}
 	want := config.Default()
 	want.File = filepath.Join(dir, "config.example.yaml")
+	want.Account.Organization = "org" // which the example leaves to the environment
 	want.DataDir, want.Account.CredentialsFile = got.DataDir, filepath.Join(got.DataDir, "credentials.json")
 	f := config.DefaultFolder()
 	f.Name = "packshots"

@@ -114,11 +114,10 @@ func parse(file string, data []byte, getenv, real func(string) string, required 
 // RequireOrganization returns an Errors when no organization is set. It is apart from Parse because the commands that
 // tell a user which organizations there are must run before one is chosen.
 func (c *Config) RequireOrganization() error {
-	if c.Account.Organization != "" {
-		return nil
+	if len(c.unpaid) > 0 {
+		return c.unpaid
 	}
-	return Errors{{c.File, 1, 1, "account.organization is missing; 'hotfolder login' lets you choose, " +
-		"or set it or AUTORETOUCH_ORGANIZATION_ID"}}
+	return nil
 }
 
 // RequireFolders returns an Errors when there is no hot folder, or one without a workflow, so that nothing could be done. It is

@@ -52,9 +52,12 @@ func folder(lines ...string) string {
 func TestLoadReady(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "hotfolder.yaml")
 	for text, want := range map[string]string{
-		"extra: 1\nfolders:\n  - {name: x, input: i, output: o}\n": `:1:1: extra: .*\n.*:1:1: account.organization is missing.*\n.*:3:5: workflow: is missing.*$`,
-		"":                        `:1:1: folders: at least one .*\n.*:1:1: account.organization is missing.*$`,
-		"folders:\n\t- name: x\n": `^[^\n]*:2:\d+: [^\n]*$`,
+		"extra: 1\nfolders:\n  - {name: x, input: i, output: o}\n": `:1:1: extra: .*\n.*:1:1: account.organization: is missing.*\n.*:3:5: workflow: is missing.*$`,
+		"": `:1:1: folders: at least one .*\n.*:1:1: account.organization: is missing.*$`,
+		"account: {organization: 12}\n" + folder():             `^[^\n]*:1:25: account.organization: must be text[^\n]*$`,
+		"account:\n  organization: ''\n  frob: 1\n" + folder(): `^[^\n]*:2:17: account.organization: is missing[^\n]*\n[^\n]*:3:3: account.frob: unknown key[^\n]*$`,
+		"account: 12\n" + folder():                             `^[^\n]*:1:10: account: must be [^\n]*$`,
+		"folders:\n\t- name: x\n":                              `^[^\n]*:2:\d+: [^\n]*$`,
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

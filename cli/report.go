@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -42,7 +43,7 @@ A time is a span before now (24h), a date, a time of day (the last one) or an RF
 			case err != nil:
 				return err
 			case page != "":
-				return writeTo(page, r.HTML)
+				return writePage(page, r)
 			case asCSV:
 				return r.CSV(a.out)
 			case asJSON:
@@ -55,7 +56,7 @@ A time is a span before now (24h), a date, a time of day (the last one) or an RF
 	c.Flags().StringVar(&until, "until", "", "and before this `TIME` (default: now)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	c.Flags().BoolVar(&asCSV, "csv", false, "print a table for spreadsheets: a line for each order")
-	c.Flags().StringVar(&page, "html", "", "write one HTML `FILE` that needs nothing else")
+	c.Flags().StringVar(&page, "html", "", "write one HTML `FILE` that needs nothing else; an older report is replaced")
 	c.MarkFlagsMutuallyExclusive("json", "csv", "html")
 	return c
 }
@@ -105,11 +106,36 @@ func (a *app) makeReport(c *cobra.Command, cfg *config.Config, o report.Options)
 	return r, err
 }
 
-// writeTo writes a file that a person named.
-func writeTo(file string, write func(io.Writer) error) error {
+// writePage writes a report into a file that a person named, in place of an older report, but of nothing else.
+func writePage(file string, r report.Report) error {
+	taken, err := isNoReport(file)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return usage(fmt.Errorf("--html: %s is there and is no report; name another file", visible(file)))
+	}
 	f, err := os.Create(file)
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(f), f.Close())
+	return errors.Join(r.HTML(f), f.Close())
+}
+
+// isNoReport says whether a file is there that a report must not replace. Empty ones and pipes hold nothing that could be lost.
+func isNoReport(file string) (bool, error) {
+	info, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!info.Mode().IsRegular() || info.Size() == 0) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	beginning, err := io.ReadAll(io.LimitReader(f, 1<<10))
+	return err == nil && !report.IsPage(beginning), err
 }

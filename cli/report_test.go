@@ -39,6 +39,12 @@ func TestReport(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(page), "<!DOCTYPE html>") || !strings.Contains(string(page), "bad.jpg") {
 		t.Errorf("%v: %s", err, page)
 	}
+	w.want(0, `^$`, ``, "report", "--html", w.path("night.html")) // in place of the older one
+	write(t, w.path("shoe.jpg"), []byte("a picture"))
+	w.want(2, `^$`, `hotfolder: --html: \S+shoe.jpg is there and is no report; name another file\n`, "report", "--html", w.path("shoe.jpg"))
+	if kept, err := os.ReadFile(w.path("shoe.jpg")); err != nil || string(kept) != "a picture" {
+		t.Errorf("%q, %v", kept, err)
+	}
 	w.want(1, `^$`, `hotfolder: .*no.such.html: .*\n`, "report", "--html", w.path("no/such.html"))
 	w.want(2, `^$`, `hotfolder: --until: "noon" is no time; .*\n`, "report", "--until", "noon")
 	w.want(2, `^$`, `hotfolder: --until: .* is not after .*\n`, "report", "--since", "1h", "--until", "2h")

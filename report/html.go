@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -37,6 +38,11 @@ func (r Report) HTML(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// IsPage tells by the mark in its head whether a page is a report.
+func IsPage(beginning []byte) bool {
+	return bytes.Contains(beginning, []byte(`<meta name="generator" content="hotfolder report">`))
 }
 
 // reportView is what the page asks of a report.

@@ -53,12 +53,12 @@ func (d *document) check(c *Config) {
 		d.checkFolder(at, f)
 	}
 	d.checkOverlap(c)
-	c.unpaid = d.apart(func() {
+	c.noOrganization = d.apart(func() {
 		if c.Account.Organization == "" {
 			d.problem("account.organization", "is missing; 'hotfolder login' lets you choose, or set it or AUTORETOUCH_ORGANIZATION_ID")
 		}
 	})
-	c.unset = d.apart(func() { d.unsetWorkflows(c) })
+	c.noWorkflow = d.apart(func() { d.unsetWorkflows(c) })
 }
 
 // apart returns the problems that check notes and does not keep them: a file may be in use before an account is there to choose from.

@@ -30,9 +30,9 @@ type Config struct {
 	Dashboard    Dashboard `yaml:"dashboard"`
 	Log          Log       `yaml:"log"`
 
-	unpaid Errors   `yaml:"-"` // see RequireOrganization
-	unset  Errors   `yaml:"-"` // see RequireFolders
-	silent []string `yaml:"-"` // see Silent
+	noOrganization Errors   `yaml:"-"` // see RequireOrganization
+	noWorkflow     Errors   `yaml:"-"` // see RequireFolders
+	silent         []string `yaml:"-"` // see Silent
 }
 
 // Silent lists the folders and files that are named and did not answer when the configuration was read: the shares that they are on hang.

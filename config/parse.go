@@ -114,8 +114,8 @@ func parse(file string, data []byte, getenv, real func(string) string, required 
 // RequireOrganization returns an Errors when no organization is set. It is apart from Parse because the commands that
 // tell a user which organizations there are must run before one is chosen.
 func (c *Config) RequireOrganization() error {
-	if len(c.unpaid) > 0 {
-		return c.unpaid
+	if len(c.noOrganization) > 0 {
+		return c.noOrganization
 	}
 	return nil
 }
@@ -126,8 +126,8 @@ func (c *Config) RequireFolders() error {
 	if len(c.Folders) == 0 {
 		return Errors{{c.File, 1, 1, "folders: at least one is needed; 'hotfolder init --add' adds one"}}
 	}
-	if len(c.unset) > 0 {
-		return c.unset
+	if len(c.noWorkflow) > 0 {
+		return c.noWorkflow
 	}
 	return nil
 }

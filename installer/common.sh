@@ -11,6 +11,12 @@ fails() { # bash takes no "! command" for a failure
 	fi
 }
 
+# tells checks that a command succeeds and that a line of what it prints is LINE, a pattern. In a pipe to grep -q it could not print the rest.
+tells() { # LINE COMMAND…
+	local told
+	told=$("${@:2}") && grep -qx "$1" <<<"$told"
+}
+
 # until_true waits for a command to succeed: a minute, since the machine may be busy.
 until_true() {
 	for _ in $(seq 600); do

@@ -49,9 +49,9 @@ readme "hotfolder service start"
 systemctl is-active --quiet hotfolder
 process first.jpg
 hotfolder service status
-hotfolder service status | grep -q '^state  *running since 20'
-hotfolder service status | grep -qx 'account  *hotfolder'
-hotfolder service status | grep -qx 'log  */var/log/hotfolder/hotfolder.log'
+tells 'state  *running since 20.*' hotfolder service status
+tells 'account  *hotfolder' hotfolder service status
+tells 'log  */var/log/hotfolder/hotfolder.log' hotfolder service status
 systemctl show -P StatusText hotfolder
 grep -q 'hotfolder started' /var/log/hotfolder/hotfolder.log
 systemctl show -p User -p Type -p NotifyAccess hotfolder
@@ -61,7 +61,7 @@ for change in start stop restart install uninstall; do
 	fails setpriv --reuid nobody --regid nogroup --clear-groups hotfolder service $change 2>refused
 	grep -q 'run it with sudo$' refused
 done
-hotfolder service status | grep -q '^state  *running since 20'
+tells 'state  *running since 20.*' hotfolder service status
 stat -c '%a %U %n' /var/lib/hotfolder /var/lib/hotfolder/* /var/log/hotfolder /srv/photos/out/*
 
 say "killed: systemd starts it again, and it goes on"
@@ -151,7 +151,7 @@ fails /proof/hotfolder service install --account nobody-of-that-name
 /proof/hotfolder service install --account studio
 /proof/hotfolder service install # keeps it
 /proof/hotfolder service start
-/proof/hotfolder service status | grep -qx 'account  *studio'
+tells 'account  *studio' /proof/hotfolder service status
 [ "$(stat -c %U "/proc/$(main_pid)")" = studio ]
 process fourth.jpg
 of_sandbox 'refresh token' | /proof/hotfolder login --refresh-token-stdin

@@ -52,7 +52,11 @@ func (a *app) listJobs(c *cobra.Command, which selection, p printer) error {
 			}
 		}
 		if _, text := p.(*textPrinter); text && !found {
-			fmt.Fprintln(a.err, "no such job") // not on stdout, where a program counts lines
+			none := "no such job" // not on stdout, where a program counts lines
+			if which.path != "" {
+				none += "; --path takes the whole way to the file or folder, below its input folder"
+			}
+			fmt.Fprintln(a.err, none)
 		}
 		return p.end()
 	})

@@ -69,6 +69,7 @@ func TestFailedJobs(t *testing.T) {
 		w.want(0, `(?m)^\w{8}  packshots +delivered .*B  a\.jpg -> a\.jpg$`, ``, "jobs", "--state", "delivered")
 		w.want(0, `(?m)^\w{8}  packshots +failed .*B  bad\.jpg: .*$`, ``, "jobs", "--path", w.path("in/packshots/bad.jpg"))
 		w.want(0, `^$`, `no such job\n`, "jobs", "--folder", "website")
+		w.want(0, `^$`, `no such job; --path takes the whole way to .*\n`, "jobs", "--path", "nowhere.jpg")
 		w.want(0, `a\.jpg`, ``, "jobs", "--since", "1h")
 		w.want(0, `^$`, `no such job\n`, "jobs", "--since", "0s")
 		failed := strings.Fields(w.run("jobs", "--state", "failed").stdout)[6]

@@ -54,6 +54,7 @@ type owner struct {
 
 	unread     map[string]error // subfolders that could not be read, and why
 	unreadNext time.Time        // when they are tried again; zero: with the walk under way, or there are none
+	cloudFiles int              // that the last walk of the root passed over, since their content is in the cloud
 
 	events     Events // nil: none
 	eventsErr  error  // why the folder is not wholly watched

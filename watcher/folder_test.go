@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -32,8 +33,9 @@ type studio struct {
 	start time.Time
 	fault func(op, path string) error // of each call to the file system; nil: none
 
-	network  string       // the kind of share the root is on
-	clockOff atomic.Int64 // how far the time of day went another way than time
+	inCloud  func(fs.DirEntry) bool // nil: as the system says
+	network  string                 // the kind of share the root is on
+	clockOff atomic.Int64           // how far the time of day went another way than time
 	log      strings.Builder
 
 	folder *watcher.Folder
@@ -115,6 +117,9 @@ func (s *studio) open() {
 	s.folder, err = watcher.New(s.o)
 	must(s.t, err)
 	s.folder.Fault(s.fault)
+	if s.inCloud != nil {
+		s.folder.InCloud(s.inCloud)
+	}
 	s.folder.Network(s.network)
 	s.folder.Wall(func() time.Time { return time.Now().Add(time.Duration(s.clockOff.Load())) })
 	ctx, stop := context.WithCancel(context.Background())

@@ -74,11 +74,17 @@ func WhileHeld(do func() error) (err error) {
 // sharingViolation reports that a file could not be opened because of how another program has it open.
 func sharingViolation(err error) bool { return errors.Is(err, windows.ERROR_SHARING_VIOLATION) }
 
-// notForUs are hidden and system files, and those of OneDrive and others whose content is elsewhere: reading one would fetch it.
-const notForUs = windows.FILE_ATTRIBUTE_HIDDEN | windows.FILE_ATTRIBUTE_SYSTEM | windows.FILE_ATTRIBUTE_OFFLINE |
-	windows.FILE_ATTRIBUTE_RECALL_ON_OPEN | windows.FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS
+// What is not for us: hidden and system files, and those of OneDrive and others whose content is elsewhere, as reading one would fetch it.
+const (
+	hidden = windows.FILE_ATTRIBUTE_HIDDEN | windows.FILE_ATTRIBUTE_SYSTEM
+	cloud  = windows.FILE_ATTRIBUTE_OFFLINE | windows.FILE_ATTRIBUTE_RECALL_ON_OPEN | windows.FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS
+)
 
-func hiddenByOS(info fs.FileInfo) bool {
-	data, ok := info.Sys().(*syscall.Win32FileAttributeData)
-	return ok && data.FileAttributes&notForUs != 0
+func hiddenByOS(info fs.FileInfo) bool { return attributes(info)&(hidden|cloud) != 0 }
+
+func attributes(info fs.FileInfo) uint32 {
+	if data, ok := info.Sys().(*syscall.Win32FileAttributeData); ok {
+		return data.FileAttributes
+	}
+	return 0
 }

@@ -57,6 +57,9 @@ func (w *owner) walkEnded(end walked) {
 		w.tell()
 	}
 	w.complete = w.complete || end.full
+	if end.full {
+		w.cloudFiles = end.cloudFiles
+	}
 	w.walkedUnread(end)
 	if end.full {
 		w.rescanned()

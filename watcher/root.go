@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -98,6 +99,10 @@ func (w *owner) tell() {
 		s.Health, s.Err, s.Advice = RescanOnly, w.eventsErr, adviceFor(w.eventsErr)
 	case w.events != nil:
 		s.Advice = w.hearing.advice(w.period())
+	}
+	if w.cloudFiles > 0 && s.Health == OK {
+		s.Advice = strings.TrimPrefix(fmt.Sprintf("%s; files whose content is only in the cloud are not taken (%d): choose \"Always keep on this device\" for the folder",
+			s.Advice, w.cloudFiles), "; ")
 	}
 	if w.told == nil || !s.same(*w.told) {
 		w.told = &s

@@ -27,6 +27,9 @@ func statIn(dir *os.File, e fs.DirEntry) (size int64, modTime time.Time, ours bo
 }
 
 // hiddenFolder tells nothing here.
+// isInCloud is for Windows, whose files may be there without their content.
+func isInCloud(fs.DirEntry) bool { return false }
+
 func hiddenFolder(fs.DirEntry) bool { return false }
 
 // vanished reports that there is nothing at a path.

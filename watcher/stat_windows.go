@@ -18,6 +18,12 @@ func statIn(_ *os.File, e fs.DirEntry) (size int64, modTime time.Time, ours bool
 	return info.Size(), info.ModTime(), info.Mode().IsRegular() && !hiddenByOS(info), nil
 }
 
+// isInCloud reports whether a file's content has yet to be fetched from elsewhere.
+func isInCloud(e fs.DirEntry) bool {
+	info, err := e.Info()
+	return err == nil && attributes(info)&cloud != 0 && attributes(info)&hidden == 0
+}
+
 func hiddenFolder(e fs.DirEntry) bool {
 	info, err := e.Info()
 	return err == nil && hiddenByOS(info) // an error: reading it will tell

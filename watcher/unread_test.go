@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -49,6 +51,29 @@ func (s *studio) wantUnread(n int, folder string) {
 	if u := last.Unread; last.Health != watcher.OK || u.N != n || u.Folder != folder || (u.Err != nil) != (n > 0) {
 		s.t.Errorf("after %v: %+v, want %d unread, one of them %q", time.Since(s.start), s.states, n, folder)
 	}
+}
+
+// A file whose content is in the cloud is told of, and taken when it is there.
+func TestInTheCloud(t *testing.T) {
+	var fetched atomic.Bool
+	inStudio(t, func(s *studio) {
+		s.inCloud = func(e fs.DirEntry) bool { return e.Name() == "a.jpg" && !fetched.Load() }
+		s.o.Rescan = time.Minute
+		s.write("a.jpg", jpegOf(t, 8, 8))
+		s.write("b.jpg", jpegOf(t, 8, 8))
+	}, func(s *studio) {
+		s.pass(time.Minute)
+		s.want("b.jpg")
+		if st := s.wantState(2, watcher.OK); !strings.Contains(st.Advice, `not taken (1): choose "Always keep on this device"`) {
+			t.Errorf("%+v", st)
+		}
+		fetched.Store(true)
+		s.pass(time.Minute + settle)
+		s.want("a.jpg", "b.jpg")
+		if st := s.wantState(3, watcher.OK); st.Advice != "" {
+			t.Errorf("%+v", st)
+		}
+	})
 }
 
 // Subfolders that may not be read are told of, hold up nothing, and are taken up within a minute of when they can be, however rare rescans are.

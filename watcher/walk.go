@@ -29,8 +29,9 @@ type walk struct {
 	events Events // that the folders found are to be watched by; nil: none
 	found  chan<- sighting
 
-	unwatched error  // why a folder could not be watched; the rest is not tried then
-	files     []File // room for those that are sent together
+	unwatched  error  // why a folder could not be watched; the rest is not tried then
+	files      []File // room for those that are sent together
+	cloudFiles int    // as in walked
 }
 
 // walked is the end of a walk.
@@ -41,6 +42,8 @@ type walked struct {
 	dirs      []string         // that it began with
 	unread    map[string]error // subfolders that could not be read, and why: up to maxFolders
 	full      bool             // it was a walk of the root
+
+	cloudFiles int // that were passed over, since their content is in the cloud
 }
 
 // chunkOfEntries is how much of a folder is read and asked about at once: enough to pay for that, and few enough that the first files of
@@ -72,7 +75,7 @@ func (w *walk) run(ctx context.Context, gone, dirs []string) walked {
 	if end.err == nil && end.full {
 		end.err = w.checkRoot() // a share that went away left nothing to be found
 	}
-	end.unwatched = w.unwatched
+	end.unwatched, end.cloudFiles = w.unwatched, w.cloudFiles
 	return end
 }
 
@@ -152,6 +155,10 @@ func (w *walk) file(ctx context.Context, d *os.File, rel string, e fs.DirEntry) 
 	err := w.caller.call("stat", rel, func() (err error) { file.Size, file.ModTime, ok, err = statIn(d, e); return err })
 	if err != nil && ctx.Err() == nil && !vanished(err) { // Run may have ended while the call hung
 		w.troubles.warn(w.o.Log, "file cannot be looked at, the rest goes on", "file", rel, "err", err)
+	}
+	if err == nil && w.inCloud(e) {
+		w.cloudFiles++
+		ok = false
 	}
 	return file, ok && err == nil
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
@@ -78,7 +79,7 @@ var ErrChanged = errors.New("the file changed while it was read")
 type State struct {
 	Health Health
 	Err    error  // why; nil for OK
-	Advice string // for a person, perhaps "", and perhaps with OK: then it says how files are found on a network share
+	Advice string // for a person, perhaps "", and perhaps with OK: then it says how files are found on a network share, or that some are in the cloud
 	Mount  string // the mount point that the root lies below, as Root.Mount: to be kept for Options.Mount
 	Unread Unread // subfolders that can't be read, whatever the Health: the rest goes on
 }
@@ -110,6 +111,7 @@ type Folder struct {
 	fault   func(op, path string) error // see caller
 	network func(dir string) string
 	wall    func() time.Time
+	inCloud func(fs.DirEntry) bool
 }
 
 // New checks the patterns of o. It starts nothing.
@@ -131,7 +133,7 @@ func New(o Options) (*Folder, error) {
 		o.State = func(State) {}
 	}
 	f := &Folder{o: o, root: filepath.Clean(o.Root), include: include, exclude: exclude, look: make(chan struct{}, 1),
-		network: Network, wall: time.Now}
+		network: Network, wall: time.Now, inCloud: isInCloud}
 	f.identity = NewRoot(f.root, o.Mount)
 	if o.Owner != "" {
 		f.claim = NewClaim(f.root, o.Owner)

@@ -41,10 +41,11 @@ func (osDisk) Create(file string) (f diskFile, err error) {
 }
 
 func (osDisk) Rename(from, to string, replace bool) error {
+	rename := renameNoReplace
 	if replace {
-		return watcher.WhileHeld(func() error { return os.Rename(from, to) })
+		rename = os.Rename
 	}
-	return watcher.WhileHeld(func() error { return renameNoReplace(from, to) })
+	return watcher.WhileHeld(func() error { return rename(from, to) })
 }
 
 func (d osDisk) SyncDir(dir string) error { return d.folders.sync(dir) }

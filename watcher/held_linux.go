@@ -2,19 +2,10 @@ package watcher
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
-
-// openFlags keep a link or a pipe that took a file's place from being followed or waited for.
-const openFlags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
-
-func openFile(name string) (*os.File, error) { return os.OpenFile(name, openFlags, 0) }
-
-// dirFlags are openFlags for a folder.
-const dirFlags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_DIRECTORY
 
 // localFileSystems are those whose leases tell the truth. NFS and SMB refuse a lease for reasons of their own, so a file there
 // would seem to be written for ever.
@@ -44,10 +35,3 @@ func held(_ string, f *os.File) bool {
 	})
 	return held
 }
-
-// WhileHeld does something to a file. That another program has it open hinders nobody here.
-func WhileHeld(do func() error) error { return do() }
-
-func hiddenByOS(fs.FileInfo) bool { return false }
-
-func sharingViolation(error) bool { return false }

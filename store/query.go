@@ -126,16 +126,15 @@ func (l *Ledger) Next(state State, folder string, most int, skip func(id string)
 		prefix = prefix[:len(prefix)-8]
 		c := tx.Bucket(bStates).Cursor()
 		for k, held := c.Seek(prefix); len(jobs) < most && bytes.HasPrefix(k, prefix); k, held = c.Next() {
-			if len(held) > 0 {
+			seq := k[len(prefix):]
+			if len(held) > 0 || skip(rowID(tx.Bucket(bJobs).Get(seq))) {
 				continue
 			}
-			job, err := bySeq(tx, binary.BigEndian.Uint64(k[len(prefix):]))
+			job, err := bySeq(tx, binary.BigEndian.Uint64(seq))
 			if err != nil {
 				return err
 			}
-			if !skip(job.ID) {
-				jobs = append(jobs, job)
-			}
+			jobs = append(jobs, job)
 		}
 		return nil
 	})

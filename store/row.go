@@ -78,6 +78,12 @@ func decodeJob(seq uint64, data []byte) (Job, error) {
 	return j, nil
 }
 
+// rowID is the id in a row that may not be whole: a job can be passed by without a look at the rest.
+func rowID(data []byte) string {
+	r := rowReader{data: data}
+	return r.text()
+}
+
 func decodeRow(data []byte) (j Job, err error) {
 	r := rowReader{data: data}
 	for _, s := range j.texts() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // A Picture is what the bytes of a file say about it.
@@ -18,7 +19,9 @@ type Picture struct {
 // Inspect reads as little as it can to tell a picture's type and whether it is whole: the head and the tail of an ordinary
 // picture, all of a JPEG with something after its end. It decodes nothing. Every error is one of reading.
 func Inspect(r io.ReaderAt, size int64) (Picture, error) {
-	w := &window{r: r, size: size}
+	buffer := windows.Get().(*[chunk]byte)
+	defer windows.Put(buffer)
+	w := &window{r: r, size: size, buf: buffer[:0]}
 	p := inspect(w)
 	if w.err != nil {
 		return Picture{}, fmt.Errorf("inspect picture: %w", w.err)
@@ -94,6 +97,8 @@ const (
 	chunk = 32 << 10
 	leap  = 1 << 10
 )
+
+var windows = sync.Pool{New: func() any { return new([chunk]byte) }}
 
 // at returns the n bytes at off, nil if the file has them not. n is at most chunk. The bytes are good until the next call.
 func (w *window) at(off int64, n int) []byte {

@@ -37,13 +37,17 @@ func (p *poller) learn(job store.Job, e autoretouch.Execution) {
 	p.paces[job.Workflow].learn(took)
 }
 
-// expected is from when on and until when a running execution should be seen to be finished; zero if nothing is known of that.
-func (p *poller) expected(job store.Job) (from, to time.Time) {
+// expected is from when on and until when a running execution should be seen to be finished, or to be no longer what it is waiting for.
+// As long as none of its workflow was seen to finish it may be at any time since the oldest was submitted.
+func (p *poller) expected(job store.Job, oldest time.Time) (from, to time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pace := p.paces[job.Workflow]
-	if pace == nil || job.State != store.Processing {
-		return time.Time{}, time.Time{}
+	switch {
+	case job.State != store.Processing:
+		return job.LastStep(), job.LastStep()
+	case pace == nil:
+		return oldest, oldest
 	}
 	at := job.SubmittedAt.Add(pace.mean)
 	if len(p.webhooks) > 0 { // what is announced comes first
@@ -52,43 +56,49 @@ func (p *poller) expected(job store.Job) (from, to time.Time) {
 	return at.Add(-2 * pace.deviation), at.Add(2 * pace.deviation)
 }
 
-// due is when the next round is to begin.
+// due is when the next round is to begin: when the first executions are expected to be finished, and of those that should be already,
+// the later the longer they are overdue.
 func (p *poller) due(lists map[string]map[string]running) time.Time {
 	polling := p.Config.Polling
-	next := p.last.Add(polling.Max)
+	next, end := p.last.Add(polling.Max), time.Time{}
 	if p.announced() {
 		return next
 	}
-	late := false // some take longer than expected, or nothing is known of how long they take
-	var end time.Time
 	for _, jobs := range lists {
+		oldest := submittedFirst(jobs)
 		for _, r := range jobs {
-			from, to := p.expected(r.job)
-			if !from.After(p.last) {
-				late = true
-				continue
+			from, to := p.expected(r.job, oldest)
+			if !to.After(p.last) {
+				from = p.last.Add(p.last.Sub(to) / 4)
 			}
 			next, end = earliest(next, from), later(end, to)
 		}
 	}
-	if late {
-		next = earliest(next, p.last.Add(p.interval))
-	}
 	next = later(next, p.last.Add(polling.Min))
-	if !late && end.Before(next.Add(polling.Min/2)) {
-		next = later(next, earliest(end, p.last.Add(polling.Max))) // so that one round tells of the last ones, too
+	if rest := end.Sub(next); rest > 0 && !p.moreToCome() { // the rounds until then are spread so that the last one tells of the last executions
+		next = next.Add(rest % polling.Min / (rest/polling.Min + 1))
 	}
 	return next
 }
 
-// ripe tells whether some should have finished since the last round.
-func (p *poller) ripe(lists map[string]map[string]running) bool {
-	for _, jobs := range lists {
-		for _, r := range jobs {
-			if from, _ := p.expected(r.job); from.After(p.last) && !from.After(time.Now()) {
-				return true
-			}
+// submittedFirst is when the oldest of the executions was submitted on which the API works.
+func submittedFirst(jobs map[string]running) time.Time {
+	oldest := time.Now()
+	for _, r := range jobs {
+		if r.job.State == store.Processing {
+			oldest = earliest(oldest, r.job.SubmittedAt)
 		}
 	}
-	return false
+	return oldest
+}
+
+// moreToCome tells whether there will be more executions.
+func (p *poller) moreToCome() bool {
+	counts, err := p.Ledger.Counts()
+	for _, of := range counts {
+		if of[store.Queued]+of[store.Uploaded]+of[store.Submitting] > 0 {
+			return true
+		}
+	}
+	return err != nil
 }

@@ -28,8 +28,7 @@ type running struct {
 type poller struct {
 	*Agent
 	paces    map[string]*pace     // of the workflows
-	interval time.Duration        // between two rounds while nothing says when there will be news
-	last     time.Time            // when the last one was
+	last     time.Time            // when the last round was
 	inQA     time.Time            // when those in QA were last asked for on purpose
 	vanished map[string]time.Time // executions that the API did not know, since when
 
@@ -41,12 +40,11 @@ type poller struct {
 	right int            // hints that were right since one was missing
 }
 
-// pollLoop asks for the executions that are not finished: when they are expected to be, if the API was seen to finish others of their
-// workflow; if not, or if it takes longer, at once when there are new ones, as often as polling.min while there is news, and ever more
-// rarely down to polling.max while there is none, or while news are announced. It asks for those of which something was announced as
-// soon as it was.
+// pollLoop asks for the executions that are not finished when they are expected to be, at most as often as polling.min: if the API was
+// not seen to finish others of their workflow yet, or takes longer, ever more rarely down to polling.max, and so while news are announced.
+// It asks for those of which something was announced as soon as it was.
 func (a *Agent) pollLoop(ctx, work context.Context) {
-	p := &poller{Agent: a, paces: map[string]*pace{}, interval: a.Config.Polling.Min,
+	p := &poller{Agent: a, paces: map[string]*pace{},
 		vanished: map[string]time.Time{}, strange: map[autoretouch.Status]bool{}, told: map[hint]heard{}}
 	for ctx.Err() == nil {
 		a.polling.beat(a.callTime())
@@ -56,10 +54,7 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 		case n == 0:
 			a.polling.beat(time.Hour)
 			pause(ctx, time.Hour, a.polls)
-			p.interval = a.Config.Polling.Min
-			if p.announced() {
-				p.last = time.Now()
-			}
+			p.last = time.Now() // there was nothing to ask for
 			continue
 		case !a.mayAsk():
 			pause(ctx, time.Second, nil)
@@ -88,7 +83,7 @@ func anyOf(jobs map[string]running) (r running) {
 
 // rounds asks for all that is running.
 func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running) {
-	news, ripe, whole := false, p.ripe(lists), true
+	news, whole := false, true
 	p.last = time.Now()
 	for workflow, jobs := range lists {
 		f := anyOf(jobs).f // round takes from jobs what it was told of
@@ -101,11 +96,6 @@ func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running
 	}
 	if news {
 		p.missed()
-	}
-	if news || ripe {
-		p.interval = p.Config.Polling.Min
-	} else {
-		p.interval = min(p.interval*5/4+time.Millisecond, p.Config.Polling.Max)
 	}
 	if whole {
 		p.polled.Store(true)

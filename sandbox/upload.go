@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -106,8 +108,15 @@ func (s *Server) RemoveImage(hash string) {
 	}
 }
 
+// pieces is how many bytes of an upload are read and written at once. The multipart reader's own are of 4 KiB.
+const pieces = 128 << 10
+
 // receive reads a multipart upload to disk, checks and stores the picture and returns the name it was sent under.
 func (s *Server) receive(r *http.Request) (*storedImage, string, error) {
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{bufio.NewReaderSize(r.Body, pieces), r.Body}
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, "", refusef(http.StatusBadRequest, "Current request is not a multipart request")
@@ -183,7 +192,9 @@ func (s *Server) receiveFile(part *multipart.Part) (*received, error) {
 	}
 	got.path = f.Name()
 	sum := sha256.New()
-	got.size, err = io.Copy(io.MultiWriter(f, sum), io.LimitReader(part, s.opts.MaxUpload+1))
+	file := bufio.NewWriterSize(io.MultiWriter(f, sum), pieces)
+	got.size, err = io.Copy(file, io.LimitReader(part, s.opts.MaxUpload+1))
+	err = cmp.Or(err, file.Flush())
 	got.hash = hex.EncodeToString(sum.Sum(nil))
 	closeErr := f.Close()
 	switch {

@@ -125,12 +125,12 @@ func waiting(binary, dir, config string, do func(input string, u *uploads) error
 	}
 	defer box.Close()
 	u := &uploads{Handler: box.Handler()}
-	url, end, err := serve(u)
+	server, err := serve(u, "")
 	if err != nil {
 		return err
 	}
-	defer end()
-	s.URL = url
+	defer server.Close()
+	s.URL = server.URL
 	if err := s.writeConfig("log: {level: warn}\n"+config, ""); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func runFloor(ctx context.Context, file string) error {
 		return err
 	}
 	api, err := autoretouch.New(autoretouch.Options{
-		URL: s.URL, AuthURL: s.URL, ClientID: sandbox.ClientID, Organization: sandbox.Organization, UserAgent: "floor",
+		URL: s.URL, AuthURL: s.URL, ClientID: sandbox.ClientID, Organization: sandbox.Organization, UserAgent: "floor", CAFile: s.CA,
 		Credentials: autoretouch.Given{Refresh: s.Token, Store: &autoretouch.File{Path: file + ".token"}},
 	})
 	if err != nil {

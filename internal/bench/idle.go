@@ -159,12 +159,12 @@ func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.D
 	}
 	defer box.Close()
 	u := &uploads{Handler: box.Handler()}
-	url, stop, err := serve(u)
+	server, err := serve(u, "")
 	if err != nil {
 		return err
 	}
-	defer stop()
-	s.URL, s.Token = url, box.RefreshToken()
+	defer server.Close()
+	s.URL, s.Token = server.URL, box.RefreshToken()
 	if err := s.writeConfig("log: {level: info}", fmt.Sprintf("rescan: %v", rescanEvery)); err != nil {
 		return err
 	}

@@ -15,10 +15,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +39,7 @@ func main() {
 	flag.DurationVar(&b.processing, "processing", 2*time.Second, "how long the API works on a picture")
 	flag.IntVar(&b.rounds, "rounds", 3, "how often the floor and the agent are measured, by turns; the median counts")
 	flag.StringVar(&b.store, "sandbox", "", "where the sandbox keeps the pictures, such as a RAM disk, so that the disk is the agent's alone; otherwise a temporary folder")
+	flag.BoolVar(&b.https, "https", false, "by HTTPS and HTTP/2, as the real API is reached")
 	dir := flag.String("dir", "", "work in this folder instead of a temporary one, and keep it")
 	dropping := flag.Bool("drops", false, "measure how soon a single picture is sent, and the upload rate")
 	resting := flag.Bool("idle", false, "measure an agent that has nothing to do")
@@ -71,6 +73,7 @@ type batch struct {
 	processing time.Duration
 	rounds     int
 	store      string
+	https      bool
 }
 
 func (b batch) run(dir string, p profiling) error {
@@ -137,15 +140,22 @@ func build(dir string) (binary string, err error) {
 	return binary, nil
 }
 
-// serve has a handler answer on a free port of this machine until stop is called.
-func serve(h http.Handler) (url string, stop func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
+// serve has a handler answer on a free port of this machine until the server is closed: as the real API does, by HTTPS and HTTP/2, if it
+// is told in which file to leave its certificate.
+func serve(h http.Handler, certificate string) (*httptest.Server, error) {
+	server := httptest.NewUnstartedServer(h)
+	if certificate == "" {
+		server.Start()
+		return server, nil
 	}
-	server := &http.Server{Handler: h}
-	go server.Serve(listener)
-	return "http://" + listener.Addr().String(), func() { server.Close() }, nil
+	server.EnableHTTP2 = os.Getenv("H1") == ""
+	server.StartTLS()
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
+	if err := os.WriteFile(certificate, pem.EncodeToMemory(block), 0o600); err != nil {
+		server.Close()
+		return nil, err
+	}
+	return server, nil
 }
 
 func exeSuffix() string {
@@ -158,6 +168,7 @@ func exeSuffix() string {
 // setup is what one measured process works with.
 type setup struct {
 	URL, Token, Input, Output string
+	CA                        string // the file with the certificate of the API; "": it has none
 	file, config              string
 }
 
@@ -194,12 +205,15 @@ func (b batch) measure(input, work string, command func(setup) *exec.Cmd, learn 
 		return nil, err
 	}
 	defer box.Close()
-	url, stop, err := serve(box.Handler())
+	if b.https {
+		s.CA = filepath.Join(work, "ca.pem")
+	}
+	server, err := serve(box.Handler(), s.CA)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
-	s.URL, s.Token = url, box.RefreshToken()
+	defer server.Close()
+	s.URL, s.Token = server.URL, box.RefreshToken()
 	if err := s.write(); err != nil {
 		return nil, err
 	}
@@ -257,13 +271,13 @@ const settle = 100 * time.Millisecond
 func (s setup) writeConfig(whole, folder string) error {
 	return os.WriteFile(s.config, fmt.Appendf(nil, `
 account: {organization: %s}
-api: {url: %q, auth_url: %q}
+api: {url: %q, auth_url: %q, ca_file: %q}
 data_dir: data
 dashboard: {listen: ""}
 %s
 folders:
   - {name: bench, input: %q, output: %q, workflow: %s, settle: %v, batch: none, %s}
-`, sandbox.Organization, s.URL, s.URL, whole, s.Input, s.Output, sandbox.CatalogueJPEG, settle, folder), 0o600)
+`, sandbox.Organization, s.URL, s.URL, s.CA, whole, s.Input, s.Output, sandbox.CatalogueJPEG, settle, folder), 0o600)
 }
 
 // timeFiles learns from the files how long results took from completion to their place.

@@ -148,7 +148,7 @@ func serve(h http.Handler, certificate string) (*httptest.Server, error) {
 		server.Start()
 		return server, nil
 	}
-	server.EnableHTTP2 = os.Getenv("H1") == ""
+	server.EnableHTTP2 = true
 	server.StartTLS()
 	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
 	if err := os.WriteFile(certificate, pem.EncodeToMemory(block), 0o600); err != nil {

@@ -156,7 +156,7 @@ func New(o Options) (*Agent, error) {
 	a.sending = newSlots(limits.Uploads, a.folders)
 	a.fetching = newSlots(limits.Downloads, a.folders)
 	a.stages = []*stage{
-		newStage(a.folders, &stage{name: "upload", state: store.Queued, workers: jobsPerTransfer * limits.Uploads, do: a.upload, room: mayUpload}),
+		newStage(a.folders, &stage{name: "upload", state: store.Queued, workers: jobsPerTransfer * limits.Uploads, do: a.upload, room: a.mayUpload}),
 		newStage(a.folders, &stage{name: "submit", state: store.Uploaded, workers: submitters, shared: true, do: a.submit, room: a.mayCreate, folderGate: workflowGate}),
 		newStage(a.folders, &stage{name: "download", state: store.Downloading, workers: jobsPerTransfer * limits.Downloads, do: a.deliver, folderGate: outputGate}),
 	}

@@ -100,6 +100,57 @@ func (b slowBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p[:min(len(p), 100)])
 }
 
+// Uploads give way to results that wait, but never stand still for them.
+func TestUploadsGiveWayToResults(t *testing.T) {
+	for name, tc := range map[string]struct {
+		download    time.Duration
+		least, most time.Duration // that n uploads take
+	}{
+		"results come fast": {100 * time.Millisecond, 0, 17 * time.Second},
+		"results wait":      {3 * time.Second, 20 * time.Second, 32 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, studio{config: "limits: {uploads: 4, downloads: 2}", sandbox: sandbox.Options{PassThrough: true}, idle: true}, func(w *world) {
+				const n = 60
+				for i := range n {
+					w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+				}
+				w.transport = &line{RoundTripper: w.sandbox.InProcess(), upload: time.Second, download: tc.download}
+				w.start()
+				w.settle(n, store.Delivered)
+				var first, last time.Time
+				for job := range w.jobsOf("packshots") {
+					if first.IsZero() || job.UploadedAt.Before(first) {
+						first = job.UploadedAt
+					}
+					if job.UploadedAt.After(last) {
+						last = job.UploadedAt
+					}
+				}
+				if took := last.Sub(first); took < tc.least || took > tc.most {
+					t.Errorf("%d uploads took %v", n, took)
+				}
+			})
+		})
+	}
+}
+
+// line takes its time for each upload and each download.
+type line struct {
+	http.RoundTripper
+	upload, download time.Duration
+}
+
+func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
+	switch {
+	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/upload"):
+		time.Sleep(l.upload)
+	case strings.Contains(r.URL.Path, "/image/"):
+		time.Sleep(l.download)
+	}
+	return l.RoundTripper.RoundTrip(r)
+}
+
 func (w *world) jobsOf(folder string) func(yield func(store.Job) bool) {
 	return func(yield func(store.Job) bool) {
 		for job, err := range w.agent.Jobs(w.Context(), store.Filter{Folder: folder}) {

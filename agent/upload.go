@@ -16,12 +16,16 @@ import (
 	"hotfolder/watcher"
 )
 
-// mayUpload is how many pictures of a folder may be uploaded now. Its hours hold back uploads only: what is uploaded goes on.
-func mayUpload(f *folder) int {
+// mayUpload is how many pictures of a folder may be uploaded now. Its hours hold back uploads only: what is uploaded goes on. While it
+// has more results than can be brought at once, uploads take half of the line and the machine: they would only make the results wait.
+func (a *Agent) mayUpload(f *folder) int {
 	if open, _ := f.Hours.Open(time.Now()); f.offline.Load() || !open {
 		return 0
 	}
-	return noLimit
+	if download := a.stage(store.Downloading); download.busyFor(f) < download.workers {
+		return noLimit
+	}
+	return (a.Config.Limits.Uploads+1)/2 - a.stage(store.Queued).busyFor(f)
 }
 
 // waitsForHours says that a folder's pictures wait for its hours, "" if none do.

@@ -49,15 +49,16 @@ func (p *poller) expected(job store.Job, oldest time.Time) (from, to time.Time) 
 	case pace == nil:
 		return oldest, oldest
 	}
-	at := job.SubmittedAt.Add(pace.mean)
+	from = job.SubmittedAt.Add(max(0, pace.mean-2*pace.deviation))
+	to = job.SubmittedAt.Add(pace.mean + 2*pace.deviation)
 	if len(p.webhooks) > 0 { // what is announced comes first
-		at = at.Add(p.Config.Polling.Min)
+		from = job.SubmittedAt.Add(pace.mean + p.Config.Polling.Min)
 	}
-	return at.Add(-2 * pace.deviation), at.Add(2 * pace.deviation)
+	return from, later(from, to)
 }
 
-// due is when the next round is to begin: when the first executions are expected to be finished, and of those that should be already,
-// the later the longer they are overdue.
+// due is when the next round is to begin: when the first executions are expected to be finished, and for those that were already,
+// the later the longer that is ago.
 func (p *poller) due(lists map[string]map[string]running) time.Time {
 	polling := p.Config.Polling
 	next, end := p.last.Add(polling.Max), time.Time{}
@@ -68,15 +69,15 @@ func (p *poller) due(lists map[string]map[string]running) time.Time {
 		oldest := submittedFirst(jobs)
 		for _, r := range jobs {
 			from, to := p.expected(r.job, oldest)
-			if !to.After(p.last) {
-				from = p.last.Add(p.last.Sub(to) / 4)
+			if !from.After(p.last) {
+				from = p.last.Add(p.last.Sub(from) / 4)
 			}
 			next, end = earliest(next, from), later(end, to)
 		}
 	}
 	next = later(next, p.last.Add(polling.Min))
-	if rest := end.Sub(next); rest > 0 && !p.moreToCome() { // the rounds until then are spread so that the last one tells of the last executions
-		next = next.Add(rest % polling.Min / (rest/polling.Min + 1))
+	if end.After(next) && end.Before(next.Add(polling.Min/2)) {
+		next = end // so that one round tells of the last ones, too
 	}
 	return next
 }
@@ -90,15 +91,4 @@ func submittedFirst(jobs map[string]running) time.Time {
 		}
 	}
 	return oldest
-}
-
-// moreToCome tells whether there will be more executions.
-func (p *poller) moreToCome() bool {
-	counts, err := p.Ledger.Counts()
-	for _, of := range counts {
-		if of[store.Queued]+of[store.Uploaded]+of[store.Submitting] > 0 {
-			return true
-		}
-	}
-	return err != nil
 }

@@ -72,26 +72,6 @@ func TestTheLastOfManyAreSeenTogether(t *testing.T) {
 	})
 }
 
-// Whenever the last one comes, a round is due when it is expected, and none just before.
-func TestTheLastIsSeenSoon(t *testing.T) {
-	in(t, studio{config: "polling: {min: 10s, max: 1m}", folder: "rescan: 1s", sandbox: sandbox.Options{Processing: 60 * time.Second, Workers: 100}}, func(w *world) {
-		const learned = 20
-		for i := range learned {
-			w.drop(fmt.Sprintf("a%d.jpg", i), picture(1000+i))
-		}
-		w.settle(learned, store.Delivered)
-		for i := range 12 {
-			w.drop(fmt.Sprintf("first%d.jpg", i), picture(2*i))
-			time.Sleep(time.Duration(i) * time.Second)
-			w.drop(fmt.Sprintf("last%02d.jpg", i), picture(2*i+1))
-			w.settle(learned+2*(i+1), store.Delivered)
-		}
-		if lags := w.lags("last"); lags[11] > time.Second {
-			t.Errorf("the last results came %v after their completion", lags)
-		}
-	})
-}
-
 // Of a workflow that nothing is known of the first results are not waited for in vain, however soon they come.
 func TestTheFirstResultsAreSeenSoon(t *testing.T) {
 	for processing := time.Second; processing < 6*time.Second; processing += 700 * time.Millisecond {

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/image/tiff"
@@ -111,12 +112,20 @@ func (s *Server) RemoveImage(hash string) {
 // pieces is how many bytes of an upload are read and written at once. The multipart reader's own are of 4 KiB.
 const pieces = 128 << 10
 
+var (
+	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, pieces) }}
+	writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, pieces) }}
+)
+
 // receive reads a multipart upload to disk, checks and stores the picture and returns the name it was sent under.
 func (s *Server) receive(r *http.Request) (*storedImage, string, error) {
+	in := readers.Get().(*bufio.Reader)
+	defer readers.Put(in)
+	in.Reset(r.Body)
 	r.Body = struct {
 		io.Reader
 		io.Closer
-	}{bufio.NewReaderSize(r.Body, pieces), r.Body}
+	}{in, r.Body}
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, "", refusef(http.StatusBadRequest, "Current request is not a multipart request")
@@ -192,7 +201,9 @@ func (s *Server) receiveFile(part *multipart.Part) (*received, error) {
 	}
 	got.path = f.Name()
 	sum := sha256.New()
-	file := bufio.NewWriterSize(io.MultiWriter(f, sum), pieces)
+	file := writers.Get().(*bufio.Writer)
+	defer writers.Put(file)
+	file.Reset(io.MultiWriter(f, sum))
 	got.size, err = io.Copy(file, io.LimitReader(part, s.opts.MaxUpload+1))
 	err = cmp.Or(err, file.Flush())
 	got.hash = hex.EncodeToString(sum.Sum(nil))

@@ -19,8 +19,8 @@ type Picture struct {
 // Inspect reads as little as it can to tell a picture's type and whether it is whole: the head and the tail of an ordinary
 // picture, all of a JPEG with something after its end. It decodes nothing. Every error is one of reading.
 func Inspect(r io.ReaderAt, size int64) (Picture, error) {
-	buffer := windows.Get().(*[chunk]byte)
-	defer windows.Put(buffer)
+	buffer := chunks.Get().(*[chunk]byte)
+	defer chunks.Put(buffer)
 	w := &window{r: r, size: size, buf: buffer[:0]}
 	p := inspect(w)
 	if w.err != nil {
@@ -98,7 +98,7 @@ const (
 	leap  = 1 << 10
 )
 
-var windows = sync.Pool{New: func() any { return new([chunk]byte) }}
+var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
 
 // at returns the n bytes at off, nil if the file has them not. n is at most chunk. The bytes are good until the next call.
 func (w *window) at(off int64, n int) []byte {

@@ -126,11 +126,15 @@ func (l *Ledger) Next(state State, folder string, most int, skip func(id string)
 		prefix = prefix[:len(prefix)-8]
 		c := tx.Bucket(bStates).Cursor()
 		for k, held := c.Seek(prefix); len(jobs) < most && bytes.HasPrefix(k, prefix); k, held = c.Next() {
-			seq := k[len(prefix):]
-			if len(held) > 0 || skip(rowID(tx.Bucket(bJobs).Get(seq))) {
+			if len(held) > 0 {
 				continue
 			}
-			job, err := bySeq(tx, binary.BigEndian.Uint64(seq))
+			seq := k[len(prefix):]
+			row := tx.Bucket(bJobs).Get(seq)
+			if skip(rowID(row)) {
+				continue
+			}
+			job, err := jobIn(row, binary.BigEndian.Uint64(seq))
 			if err != nil {
 				return err
 			}
@@ -299,11 +303,15 @@ func byID(tx *bbolt.Tx, id string) (Job, error) {
 }
 
 func bySeq(tx *bbolt.Tx, seq uint64) (Job, error) {
-	data := tx.Bucket(bJobs).Get(seqKey(seq))
-	if data == nil {
+	return jobIn(tx.Bucket(bJobs).Get(seqKey(seq)), seq)
+}
+
+// jobIn is the job in a row as the ledger has it; nil: it has none.
+func jobIn(row []byte, seq uint64) (Job, error) {
+	if row == nil {
 		return Job{}, fmt.Errorf("%w: row %d is missing", ErrDamaged, seq)
 	}
-	job, err := decodeJob(seq, data)
+	job, err := decodeJob(seq, row)
 	if err != nil {
 		return Job{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}

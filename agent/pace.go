@@ -77,7 +77,7 @@ func (p *poller) due(lists map[string]map[string]running) time.Time {
 	}
 	next = later(next, p.last.Add(polling.Min))
 	if end.After(next) && end.Before(next.Add(polling.Min/2)) {
-		next = end // so that one round tells of the last ones, too
+		next = earliest(end, p.last.Add(polling.Max)) // so that one round tells of the last ones, too
 	}
 	return next
 }

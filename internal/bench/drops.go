@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,10 +126,7 @@ func waiting(binary, dir, config string, do func(input string, u *uploads) error
 	}
 	defer box.Close()
 	u := &uploads{Handler: box.Handler()}
-	server, err := serve(u, "")
-	if err != nil {
-		return err
-	}
+	server := httptest.NewServer(u)
 	defer server.Close()
 	s.URL = server.URL
 	if err := s.writeConfig("log: {level: warn}\n"+config, ""); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -159,10 +160,7 @@ func atRest(w io.Writer, binary, dir, input string, rows int, walk, watch time.D
 	}
 	defer box.Close()
 	u := &uploads{Handler: box.Handler()}
-	server, err := serve(u, "")
-	if err != nil {
-		return err
-	}
+	server := httptest.NewServer(u)
 	defer server.Close()
 	s.URL, s.Token = server.URL, box.RefreshToken()
 	if err := s.writeConfig("log: {level: info}", fmt.Sprintf("rescan: %v", rescanEvery)); err != nil {

@@ -69,9 +69,7 @@ type drive struct {
 
 type extent struct{ begin, end int }
 
-// sector is what is kept or lost as a whole: a block of the guest's file systems. Half a superblock, which drives do not leave behind, would
-// need e2fsck before ext4 can be mounted again.
-const sector = 1024
+const sector = 512
 
 func (d *drive) flushLocked() {
 	for _, e := range d.cached {

@@ -106,12 +106,12 @@ func TestUploadsGiveWayToResults(t *testing.T) {
 		download    time.Duration
 		least, most time.Duration // that n uploads take
 	}{
-		"results come fast": {100 * time.Millisecond, 0, 17 * time.Second},
-		"results wait":      {3 * time.Second, 20 * time.Second, 32 * time.Second},
+		"results come fast": {100 * time.Millisecond, 0, 25 * time.Second},
+		"results wait":      {3 * time.Second, 29 * time.Second, 47 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in(t, studio{config: "limits: {uploads: 4, downloads: 2}", sandbox: sandbox.Options{PassThrough: true}, idle: true}, func(w *world) {
-				const n = 60
+				const n = 90
 				for i := range n {
 					w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
 				}

@@ -3,7 +3,7 @@
 //
 //	faultfs FOLDER MOUNTPOINT CONTROL
 //
-// control holds the kinds of calls that are struck (read, write, sync, or several), what happens to them (EIO, ENOSPC, a time by which they
+// control holds the kinds of calls that are struck (read, write, sync, content for reads of what is beyond a file's first 4 KiB, or several), what happens to them (EIO, ENOSPC, a time by which they
 // take longer, or hang: no answer until control says something else), and how often (0 to 1): "write sync EIO 0.3". Empty: nothing.
 package main
 
@@ -32,7 +32,8 @@ func main() {
 		log.Fatal(err)
 	}
 	faulty := faultyFS{fs.NewNodeFS(root, &fs.Options{}), os.Args[3]} // which caches nothing
-	server, err := fuse.NewServer(faulty, os.Args[2], &fuse.MountOptions{DirectMountStrict: true, FsName: "faultfs", Name: "faultfs"})
+	server, err := fuse.NewServer(faulty, os.Args[2], &fuse.MountOptions{DirectMountStrict: true, FsName: "faultfs", Name: "faultfs",
+		DisabledCapabilities: fuse.CAP_PASSTHROUGH}) // by which the kernel would read and write past it
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -99,7 +100,11 @@ func (f faultyFS) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.Ope
 }
 
 func (f faultyFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
-	if s := f.strike("read"); s != fuse.OK {
+	s := f.strike("read")
+	if s == fuse.OK && in.Offset+uint64(in.Size) > 4096 {
+		s = f.strike("content")
+	}
+	if s != fuse.OK {
 		return nil, s
 	}
 	return f.RawFileSystem.Read(cancel, in, buf)

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +47,46 @@ func TestRealDiskFaults(t *testing.T) {
 	}
 	s.stop(agent)
 	s.wantPromises()
+}
+
+// TestRealBadSectors: a disk cannot read a picture to its end. run --once says so and ends, and the picture is taken by itself once it can be
+// read.
+func TestRealBadSectors(t *testing.T) {
+	forReal(t)
+	s, sick, healthy, faults := sickStudio(t)
+	photo, err := os.ReadFile("testdata/photos/coffee.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(sick.behind, "in", "coffee.jpg"), string(photo), 0o644)
+	s.drop(sick, 2) // small ones
+	s.drop(healthy, 3)
+	once := func(code int, want map[string]int) {
+		t.Helper()
+		began := time.Now()
+		c := s.command("run", "--once")
+		c.Env = append(os.Environ(), "AUTORETOUCH_REFRESH_TOKEN="+s.token)
+		out, _ := c.CombinedOutput()
+		in := map[string]int{}
+		for _, job := range s.jobs() {
+			in[job.State]++
+		}
+		if c.ProcessState.ExitCode() != code || !maps.Equal(in, want) {
+			t.Errorf("code %d, jobs %v\n%s", c.ProcessState.ExitCode(), in, out)
+		}
+		t.Logf("run --once took %.1f s", time.Since(began).Seconds())
+	}
+	faults("content EIO 1")
+	once(1, map[string]int{"delivered": 5, "failed": 1})
+	failed, _ := s.command("jobs", "--state", "failed").CombinedOutput()
+	if want := "its disk or share fails (input/output error): copy it again, and it is taken by itself"; !strings.Contains(string(failed), want) {
+		t.Errorf("%s\nwant %s", failed, want)
+	}
+	faults("")
+	once(0, map[string]int{"delivered": 6, "gone": 1}) // as a job of its own: when it failed nothing was known of its content
+	if n := len(s.box.Books().Charges); n != 6 {
+		t.Errorf("%d charges", n)
+	}
 }
 
 // TestRealHangAtTheStart: a file system answers no call when a command is started. check, run and redeliver say so and do what else there is

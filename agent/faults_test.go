@@ -324,6 +324,25 @@ func TestAResultThatKeepsArrivingDamaged(t *testing.T) {
 	})
 }
 
+// With Once it is left when people are told of it.
+func TestOnceWithAResultThatKeepsArrivingDamaged(t *testing.T) {
+	in(t, studio{idle: true}, func(w *world) {
+		w.sandbox.SetFaults(sandbox.Faults{Corrupt: sandbox.Chance{P: 1, At: []string{sandbox.Download}}})
+		w.drop("a.jpg", picture(1))
+		began := time.Now()
+		left, _ := w.runOnce()
+		if left == nil || left.Waiting != 1 || left.Failed != 0 || len(left.Troubles) != 1 || left.Troubles[0].Code != agent.ResultDamaged {
+			t.Errorf("Run: %+v", left)
+		}
+		if took := time.Since(began); took > 10*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		w.sandbox.SetFaults(sandbox.Faults{})
+		w.wantOnce(1, 0)
+		w.wantPaid(1)
+	})
+}
+
 // A result that arrives damaged once, after many failures of another kind, is none that keeps arriving damaged.
 func TestAResultThatArrivesDamagedOnce(t *testing.T) {
 	in(t, studio{}, func(w *world) {

@@ -133,17 +133,34 @@ func (a *Agent) takeBack(f *folder, job store.Job) error {
 	return nil
 }
 
-// look reads a file and says what job it is. The file must be the same before and after.
+// look reads a file and says what job it is: a failed one of no known content, if the watcher has waited long enough for a file that
+// cannot be read. That is looked at again at every rescan, since nothing of it is remembered as seen.
 func look(ctx context.Context, f *folder, file watcher.File, hash hasher) (store.Job, store.Seen, error) {
+	job, seen, err := read(ctx, f, file, hash)
+	if noRight := errors.Is(err, fs.ErrPermission); noRight && !file.Whole || watcher.Unreadable(err) && file.Late {
+		job.ID, job.State = store.NewID(f.Name, file.Path, ""), store.Failed
+		job.Error = cannotRead(err) + ", and it is taken by itself"
+		return job, store.Seen{Size: -1}, nil
+	}
+	return job, seen, err
+}
+
+// cannotRead says why a file is Unreadable, and what mends that.
+func cannotRead(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "the agent has no right to read the file: give it the right"
+	}
+	if p, ok := errors.AsType[*fs.PathError](err); ok { // whose path is the job's
+		err = p.Err
+	}
+	return fmt.Sprintf("the file cannot be read, its disk or share fails (%v): copy it again", err)
+}
+
+// read reads a file and says what job it is. The file must be the same before and after.
+func read(ctx context.Context, f *folder, file watcher.File, hash hasher) (store.Job, store.Seen, error) {
 	job := store.Job{Folder: f.Name, Path: file.Path, Size: file.Size, State: store.Queued}
 	seen := store.Seen{Size: file.Size, ModTime: file.ModTime}
 	r, err := watcher.Open(f.inputPath(file.Path))
-	if errors.Is(err, fs.ErrPermission) && !file.Whole {
-		// The watcher has waited long enough. It is looked at again at every rescan, since nothing of it is remembered as seen.
-		job.ID, job.State = store.NewID(f.Name, file.Path, ""), store.Failed
-		job.Error = "the agent has no right to read the file: give it the right, and it is taken by itself"
-		return job, store.Seen{Size: -1}, nil
-	}
 	if err != nil {
 		return job, seen, fmt.Errorf("open the picture: %w", err)
 	}

@@ -88,7 +88,7 @@ func (a *Agent) unfinished() (active, waiting int, err error) {
 			case a.needsPerson(f, state):
 				waiting += n
 			case state == store.Downloading:
-				held := min(n, int(f.stuck.Load()))
+				held := min(n, int(f.stuck.Load())+f.keepDamaged())
 				waiting, active = waiting+held, active+n-held
 			default:
 				active += n

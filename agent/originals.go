@@ -69,7 +69,7 @@ func (a *Agent) original(ctx context.Context, f *folder, job store.Job) (string,
 	if err == nil {
 		sum, err = sumOf(ctx, file)
 	}
-	if job.SHA256 == "" && errors.Is(err, fs.ErrPermission) && isThere(file) { // as it was then
+	if job.SHA256 == "" && watcher.Unreadable(err) && isThere(file) { // as it was then
 		return file, nil
 	}
 	var after fs.FileInfo

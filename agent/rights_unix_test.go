@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hotfolder/agent"
+	"hotfolder/sandbox"
 	"hotfolder/store"
 )
 
@@ -110,6 +111,37 @@ func TestAPictureThatMayNotBeRead(t *testing.T) {
 				w.wantOutputs("a.png")
 				w.wantPaid(1)
 			})
+		})
+	}
+}
+
+// A picture that may not be read any more when its turn comes is given up, with Once too.
+func TestAPictureThatMayNoLongerBeRead(t *testing.T) {
+	asSomebody(t)
+	for _, once := range []bool{false, true} {
+		in(t, studio{idle: true}, func(w *world) {
+			w.sandbox.SetFaults(sandbox.Faults{ServerError: sandbox.Chance{P: 1, At: []string{sandbox.Upload}}})
+			w.drop("a.jpg", picture(1))
+			w.start()
+			w.settle(1, store.Queued)
+			w.halt()
+			w.chmod("in/a.jpg", 0)
+			w.sandbox.SetFaults(sandbox.Faults{})
+			if once {
+				w.wantOnce(0, 1)
+			}
+			w.start()
+			w.settle(1, store.Failed)
+			job := w.job("a.jpg")
+			if !strings.Contains(job.Error, "no right to read the file: give it the right, then 'hotfolder retry "+job.ID+"'") {
+				t.Errorf("it failed: %s", job.Error)
+			}
+			w.chmod("in/a.jpg", 0o644)
+			if _, err := w.agent.Retry(t.Context(), agent.RetryRequest{IDs: []string{job.ID}}); err != nil {
+				t.Fatal(err)
+			}
+			w.settle(1, store.Delivered)
+			w.wantPaid(1)
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"hotfolder/autoretouch"
 	"hotfolder/store"
+	"hotfolder/watcher"
 )
 
 // stage is one thing that is owed to the jobs of one state. It takes them from the ledger, by turns from the hot folders and of each
@@ -49,6 +50,8 @@ const (
 
 	maxDamagedBackoff = time.Hour // of a result that keeps arriving damaged: what is wrong is neither the line's fault nor soon over
 	damagedAfter      = 8         // downloads in a row until people are told: some minutes
+
+	unreadableAfter = 12 // tries in a row until a picture that cannot be read any more is given up: some minutes
 
 	idleLook = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
 )
@@ -323,6 +326,11 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 			a.troubles.raise(ResultDamaged, f.Name, fmt.Sprintf("%s, execution %s: %v", job.Path, job.Execution, damaged), "")
 		}
 		if isInput(err) {
+			if watcher.Unreadable(err) && n >= unreadableAfter {
+				a.fail(f, job, cannotRead(err)+", then 'hotfolder retry "+job.ID+"'")
+				s.done(job.ID)
+				return
+			}
 			log.Warn("the picture cannot be read, will retry", "err", err, "attempt", n, "wait", wait.Round(time.Millisecond))
 			return
 		}
@@ -348,6 +356,14 @@ func (a *Agent) notDamaged(s *stage, f *folder, job store.Job) {
 	if over {
 		a.troubles.clear(ResultDamaged, f.Name)
 	}
+}
+
+// keepDamaged is how many jobs have a result that keeps arriving damaged.
+func (f *folder) keepDamaged() (n int) {
+	for range f.damaged.Range {
+		n++
+	}
+	return n
 }
 
 // hurry holds a job that failed back no longer.

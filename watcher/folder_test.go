@@ -437,6 +437,36 @@ func TestCutShort(t *testing.T) {
 	})
 }
 
+// What Take goes on refusing is late in the end, and so is what cannot be read even then. Once it changes it no longer is.
+func TestLate(t *testing.T) {
+	for _, once := range []bool{false, true} {
+		inStudio(t, func(s *studio) {
+			s.write("a.jpg", jpegOf(t, 8, 8))
+			s.o.Once = once
+			s.refuse = func(f watcher.File) error {
+				if f.Late {
+					return nil
+				}
+				return syscall.EIO
+			}
+		}, func(s *studio) {
+			after := 10 * time.Minute
+			if once {
+				after = 30 * time.Second
+			}
+			s.pass(after)
+			s.want()
+			if !once {
+				s.write("a.jpg", jpegOf(t, 9, 9))
+				s.pass(after)
+				s.want()
+			}
+			s.pass(2 * time.Minute)
+			s.want("a.jpg")
+		})
+	}
+}
+
 // The hours of the files do not matter, only whether they change.
 func TestStrangeTimes(t *testing.T) {
 	inStudio(t, func(s *studio) {

@@ -3,6 +3,7 @@
 package watcher
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 
@@ -23,3 +24,5 @@ func WhileHeld(do func() error) error { return do() }
 func hiddenByOS(fs.FileInfo) bool { return false }
 
 func sharingViolation(error) bool { return false }
+
+func faulty(err error) bool { return errors.Is(err, unix.EIO) || errors.Is(err, unix.EBADMSG) }

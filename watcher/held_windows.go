@@ -74,6 +74,11 @@ func WhileHeld(do func() error) (err error) {
 // sharingViolation reports that a file could not be opened because of how another program has it open.
 func sharingViolation(err error) bool { return errors.Is(err, windows.ERROR_SHARING_VIOLATION) }
 
+func faulty(err error) bool {
+	return errors.Is(err, windows.ERROR_CRC) || errors.Is(err, windows.ERROR_SECTOR_NOT_FOUND) || errors.Is(err, windows.ERROR_READ_FAULT) ||
+		errors.Is(err, windows.ERROR_IO_DEVICE) || errors.Is(err, windows.ERROR_FILE_CORRUPT) || errors.Is(err, windows.ERROR_DISK_CORRUPT)
+}
+
 // What is not for us: hidden and system files, and those of OneDrive and others whose content is elsewhere, as reading one would fetch it.
 const (
 	hidden = windows.FILE_ATTRIBUTE_HIDDEN | windows.FILE_ATTRIBUTE_SYSTEM

@@ -47,12 +47,12 @@ func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
 	case !info.Mode().IsRegular(), hiddenByOS(info), !f.wantsFile(seen.path):
 		return outcome{seen, done, nil}
 	}
-	is := sighting{seen.path, info.Size(), info.ModTime(), seen.at}
+	is := sighting{seen.path, info.Size(), info.ModTime(), seen.at, seen.refused}
 	switch {
 	case f.known(is.path, is.size, is.modTime):
 		return outcome{is, done, nil}
 	case seen.at.IsZero(), is.size != seen.size, !is.modTime.Equal(seen.modTime):
-		is.at = time.Now()
+		is.at, is.refused = time.Now(), time.Time{}
 		return outcome{is, moving, nil}
 	case now.Sub(seen.at) < f.o.Settle:
 		return outcome{is, settling, nil}
@@ -67,7 +67,11 @@ func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
 	if ctx.Err() != nil {
 		return outcome{is, refused, ctx.Err()}
 	}
-	if err := f.o.Take(ctx, File{is.path, is.size, is.modTime, picture.Whole, picture}); err != nil {
+	late := !is.refused.IsZero() && now.Sub(is.refused) >= f.lateAfter()
+	if err := f.o.Take(ctx, File{is.path, is.size, is.modTime, picture.Whole, late, picture}); err != nil {
+		if is.refused.IsZero() {
+			is.refused = now
+		}
 		return outcome{is, refused, err}
 	}
 	return outcome{is, done, nil}
@@ -141,6 +145,10 @@ func Open(name string) (*os.File, error) {
 	return file, nil
 }
 
+// Unreadable tells whether a file could not be read because of the file's rights or its disk, and not because of who holds it or how it is
+// reached: that hardly passes by itself.
+func Unreadable(err error) bool { return errors.Is(err, fs.ErrPermission) || faulty(err) }
+
 var errNotRegular = errors.New("not a regular file")
 
 // cutShortAfter is how long a file may stay empty, cut short or unreadable until it is taken nevertheless.
@@ -149,4 +157,12 @@ func (f *Folder) cutShortAfter() time.Duration {
 		return max(5*f.o.Settle, 10*time.Second)
 	}
 	return max(30*f.o.Settle, time.Minute)
+}
+
+// lateAfter is for how long a file may be refused until that is not expected to pass.
+func (f *Folder) lateAfter() time.Duration {
+	if f.o.Once {
+		return 30 * time.Second
+	}
+	return 10 * time.Minute
 }

@@ -19,6 +19,7 @@ type sighting struct {
 	size    int64
 	modTime time.Time
 	at      time.Time // when it was seen so first
+	refused time.Time // when Take refused it so first; zero: never
 }
 
 // A walk looks at folders and sends the files that are not known. It runs in a goroutine of its own and waits while its
@@ -170,7 +171,7 @@ func (w *walk) send(ctx context.Context, files []File) {
 	}
 	for _, f := range w.o.Unknown(files) {
 		select {
-		case w.found <- sighting{f.Path, f.Size, f.ModTime, time.Now()}:
+		case w.found <- sighting{path: f.Path, size: f.Size, modTime: f.ModTime, at: time.Now()}:
 		case <-ctx.Done():
 			return
 		}

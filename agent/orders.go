@@ -128,12 +128,20 @@ func (a *Agent) isDue(f *folder, name string, o *store.Order) (bool, error) {
 	case len(o.Open) > 0:
 		return false, nil
 	case f.looked.Load(): // what comes later is not this run's
-		return true, nil
 	case time.Since(o.Found) < f.Settle+orderQuiet, f.offline.Load():
 		return false, nil
+	default:
+		pending, err := f.watch.Pending(name, func(path string) bool { return a.isUnreadable(f, path) })
+		if err != nil || pending { // what can't be looked at may hold more
+			return false, nil
+		}
 	}
-	pending, err := f.watch.Pending(name, func(path string) bool { return a.isUnreadable(f, path) })
-	return err == nil && !pending, nil // what can't be looked at may hold more
+	orders, err := a.Ledger.Orders(f.Name) // which now has what was taken after o was read
+	if err != nil {
+		return false, asLedger(err)
+	}
+	now := orders[name]
+	return now != nil && len(now.Open) == 0 && now.Last == o.Last && now.Found.Equal(o.Found), nil
 }
 
 // isUnreadable tells whether a file failed because it could not be read: the watcher goes on asking for it.

@@ -52,14 +52,16 @@ func TestPollingOfAWorkflowThatTakesNowLongNowShort(t *testing.T) {
 
 // The last of many wait for no round that comes too early for them.
 func TestTheLastOfManyAreSeenTogether(t *testing.T) {
-	in(t, studio{config: "polling: {min: 10s, max: 1m}", sandbox: sandbox.Options{Processing: 60 * time.Second, Workers: 100}}, func(w *world) {
+	config := "polling: {min: 10s, max: 2m}\nlimits: {uploads: 1}"
+	in(t, studio{config: config, sandbox: sandbox.Options{Processing: 60 * time.Second, Workers: 100}, idle: true}, func(w *world) {
+		w.transport = &line{RoundTripper: w.sandbox.InProcess(), upload: 500 * time.Millisecond}
+		w.start()
 		for i := range 10 {
 			w.drop(fmt.Sprintf("a%d.jpg", i), picture(1000+i))
 		}
 		w.settle(10, store.Delivered)
 		for i := range 5 {
 			w.drop(fmt.Sprintf("b%d.jpg", i), picture(i))
-			time.Sleep(time.Second)
 		}
 		before := w.statusCalls()
 		w.settle(15, store.Delivered)

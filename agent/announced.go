@@ -82,6 +82,7 @@ func (p *poller) hear(ctx context.Context, d time.Duration) {
 
 // hinted notes a hint, and tells whether it is one to act on.
 func (p *poller) hinted(e autoretouch.Execution) bool {
+	delete(p.silent, e.ID)
 	h := hint{e.ID, e.Status}
 	if _, known := p.told[h]; known || !slices.Contains(telling, e.Status) {
 		return false
@@ -186,6 +187,34 @@ func (p *poller) asked(r running, news bool) {
 			delete(p.told, h)
 		case told:
 			p.told[h] = heard{was.at, true}
+		}
+	}
+}
+
+// found notes that a round had news of an execution.
+func (p *poller) found(execution string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.news = append(p.news, execution)
+}
+
+// compareWithHints notes of which executions a round had news that was not announced yet.
+func (p *poller) compareWithHints() {
+	for _, execution := range p.news {
+		told := func(status autoretouch.Status) bool { _, told := p.told[hint{execution, status}]; return told }
+		if len(p.webhooks) > 0 && !slices.ContainsFunc(telling, told) {
+			p.silent[execution] = time.Now()
+		}
+	}
+	p.news = nil
+}
+
+// missSilent sees to it that polling goes on when news was not announced: not even soon after a round had it.
+func (p *poller) missSilent() {
+	for execution, since := range p.silent {
+		if time.Since(since) > hintAge {
+			delete(p.silent, execution)
+			p.missed()
 		}
 	}
 }

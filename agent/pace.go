@@ -61,10 +61,11 @@ func (p *poller) expected(job store.Job, oldest time.Time) (from, to time.Time) 
 // the later the longer that is ago.
 func (p *poller) due(lists map[string]map[string]running) time.Time {
 	polling := p.Config.Polling
-	next, end := p.last.Add(polling.Max), time.Time{}
+	next, end := p.lastAll.Add(polling.Max), time.Time{}
 	if p.announced() {
 		return next
 	}
+	var all []time.Time // when each is expected first
 	for _, jobs := range lists {
 		oldest := submittedFirst(jobs)
 		for _, r := range jobs {
@@ -73,13 +74,25 @@ func (p *poller) due(lists map[string]map[string]running) time.Time {
 				from = p.last.Add(p.last.Sub(from) / 4)
 			}
 			next, end = earliest(next, from), later(end, to)
+			all = append(all, from)
 		}
 	}
 	next = later(next, p.last.Add(polling.Min))
-	if end.After(next) && end.Before(next.Add(polling.Min/2)) {
-		next = earliest(end, p.last.Add(polling.Max)) // so that one round tells of the last ones, too
+	if end.After(next) && end.Before(next.Add(polling.Min/2)) && p.fewAre(all, next) {
+		next = earliest(end, p.lastAll.Add(polling.Max)) // so that one round tells of the last ones, too
 	}
 	return next
+}
+
+// fewAre tells whether no more are expected by then than can be brought at once: they may wait for others without keeping the line idle.
+func (p *poller) fewAre(expected []time.Time, by time.Time) bool {
+	n := 0
+	for _, from := range expected {
+		if !from.After(by) {
+			n++
+		}
+	}
+	return n <= p.stage(store.Downloading).workers
 }
 
 // submittedFirst is when the oldest of the executions was submitted on which the API works.

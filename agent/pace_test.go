@@ -74,6 +74,45 @@ func TestTheLastOfManyAreSeenTogether(t *testing.T) {
 	})
 }
 
+// Of many that run a round asks for those that should be finished, where they stand in the list.
+func TestRoundsPassOverWhatIsNotDue(t *testing.T) {
+	in(t, studio{config: "limits: {uploads: 1}", sandbox: sandbox.Options{Processing: 30 * time.Second, Workers: 1000}, idle: true}, func(w *world) {
+		w.transport = &line{RoundTripper: w.sandbox.InProcess(), upload: 100 * time.Millisecond}
+		w.start()
+		w.drop("first.jpg", picture(1000))
+		w.settle(1, store.Delivered)
+		before := w.statusCalls()
+		const n = 300 // on six pages
+		for i := range n {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+		}
+		w.settle(1+n, store.Delivered)
+		if lags := w.lags(""); lags[n*95/100] > 1500*time.Millisecond {
+			t.Errorf("results came %v and more after their completion", lags[n*95/100:])
+		}
+		if calls := w.statusCalls() - before; calls > 100 { // two pages a second, and all of them at times
+			t.Errorf("%d status calls", calls)
+		}
+	})
+}
+
+// Those that wait for a person at AutoRetouch are asked for, though rarely, whatever their workflow is.
+func TestQAOfTwoWorkflows(t *testing.T) {
+	in(t, studio{second: "settle: 2s", idle: true, sandbox: sandbox.Options{Faults: sandbox.Faults{InQA: 1, QAFor: 2 * time.Minute}}}, func(w *world) {
+		w.cfg.Folders[1].Workflow = sandbox.CatalogueJPEG
+		w.start()
+		for i := range 5 {
+			w.drop(fmt.Sprintf("%d.jpg", i), picture(i))
+			w.write(fmt.Sprintf("in2/%d.jpg", i), picture(100+i))
+			time.Sleep(10 * time.Second)
+		}
+		w.settle(10, store.Delivered)
+		if lags := w.lags(""); lags[9] > 31*time.Second {
+			t.Errorf("results came %v after their completion", lags)
+		}
+	})
+}
+
 // Of a workflow that nothing is known of the first results are not waited for in vain, however soon they come.
 func TestTheFirstResultsAreSeenSoon(t *testing.T) {
 	for processing := time.Second; processing < 6*time.Second; processing += 700 * time.Millisecond {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"hotfolder/autoretouch"
@@ -29,15 +28,17 @@ type poller struct {
 	*Agent
 	paces    map[string]*pace     // of the workflows
 	last     time.Time            // when the last round was
-	inQA     time.Time            // when those in QA were last asked for on purpose
+	lastAll  time.Time            // when the last one was that asked for all
 	vanished map[string]time.Time // executions that the API did not know, since when
 
-	mu      sync.Mutex                  // of paces and strange
+	mu      sync.Mutex                  // of paces, strange and news
 	strange map[autoretouch.Status]bool // statuses never heard of
+	news    []string                    // executions of which the round under way found some
 
-	told  map[hint]heard // what was announced
-	early bool           // some of it of executions that no job is known to run on
-	right int            // hints that were right since one was missing
+	told   map[hint]heard       // what was announced
+	early  bool                 // some of it of executions that no job is known to run on
+	right  int                  // hints that were right since one was missing
+	silent map[string]time.Time // executions of which a round had news that was not announced, since when
 }
 
 // pollLoop asks for the executions that are not finished when they are expected to be, at most as often as polling.min: if the API was
@@ -45,9 +46,10 @@ type poller struct {
 // It asks for those of which something was announced as soon as it was.
 func (a *Agent) pollLoop(ctx, work context.Context) {
 	p := &poller{Agent: a, paces: map[string]*pace{},
-		vanished: map[string]time.Time{}, strange: map[autoretouch.Status]bool{}, told: map[hint]heard{}}
+		vanished: map[string]time.Time{}, strange: map[autoretouch.Status]bool{}, told: map[hint]heard{}, silent: map[string]time.Time{}}
 	for ctx.Err() == nil {
 		a.polling.beat(a.callTime())
+		p.missSilent()
 		lists, n := p.unfinished()
 		due := p.due(lists)
 		switch {
@@ -55,6 +57,8 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 			a.polling.beat(time.Hour)
 			pause(ctx, time.Hour, a.polls)
 			p.last = time.Now() // there was nothing to ask for
+			p.lastAll = p.last
+			p.polled.Store(true)
 			continue
 		case !a.mayAsk():
 			pause(ctx, time.Second, nil)
@@ -81,23 +85,29 @@ func anyOf(jobs map[string]running) (r running) {
 	return r
 }
 
-// rounds asks for all that is running.
+// rounds asks for what should be finished by now, and every polling.max for all that is running.
 func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running) {
-	news, whole := false, true
+	whole := true
 	p.last = time.Now()
+	all := p.last.Sub(p.lastAll) >= p.Config.Polling.Max
+	if all {
+		p.lastAll = p.last
+	}
 	for workflow, jobs := range lists {
+		due := jobs
+		if !all {
+			due = p.dueOf(jobs)
+		}
 		f := anyOf(jobs).f // round takes from jobs what it was told of
-		found, err := p.round(ctx, workflow, jobs)
-		news, whole = news || found, whole && err == nil
+		err := p.round(ctx, workflow, due, jobs)
+		whole = whole && err == nil
 		if err != nil && ctx.Err() == nil {
 			p.apiTrouble(&p.asking, f, err)
 			p.log.Debug("poll failed, will retry", "err", err)
 		}
 	}
-	if news {
-		p.missed()
-	}
-	if whole {
+	p.compareWithHints()
+	if whole && all {
 		p.polled.Store(true)
 	}
 }
@@ -123,57 +133,77 @@ func (p *poller) unfinished() (map[string]map[string]running, int) {
 	return lists, n
 }
 
-// round asks for a workflow's running executions: by the list as long as it shows some, and one by one for a few of the others.
-// It tells whether there was news of any.
-func (p *poller) round(ctx context.Context, workflow string, jobs map[string]running) (news bool, err error) {
-	askQA := time.Since(p.inQA) >= p.Config.Polling.Max
-	if askQA {
-		p.inQA = time.Now()
-	}
+// dueOf are those of a workflow's running executions that should be finished by now.
+func (p *poller) dueOf(jobs map[string]running) map[string]running {
+	oldest, due := submittedFirst(jobs), map[string]running{}
 	for id, r := range jobs {
-		if r.job.State == store.InQA && !askQA {
-			delete(jobs, id)
+		if from, _ := p.expected(r.job, oldest); r.job.State != store.InQA && !from.After(p.last) {
+			due[id] = r
 		}
 	}
+	return due
+}
+
+// round asks for those of a workflow's running executions that are due, and hears what it is told of the others: by the list, and one by
+// one for a few that are not in it.
+func (p *poller) round(ctx context.Context, workflow string, due, all map[string]running) error {
 	var applied sync.WaitGroup // while the next page is asked for
-	var found atomic.Bool
-	defer func() {
-		applied.Wait()
-		news = news || found.Load()
-	}()
-	for offset, barren := 0, 0; len(jobs) > 0 && barren < 2; {
-		p.polling.beat(p.callTime())
-		page, err := p.api.Executions(ctx, workflow, pageSize, offset)
-		if err != nil {
-			return false, err
-		}
-		p.apiWorks(&p.asking)
-		barren++
-		shown := take(jobs, page)
-		if len(shown) > 0 {
-			barren = 0
-		}
+	defer applied.Wait()
+	apply := func(page []shown) {
 		applied.Go(func() {
-			if len(p.applyAll(ctx, shown)) > 0 {
-				found.Store(true)
+			for id := range p.applyAll(ctx, page) {
+				p.found(id)
 			}
 		})
-		if offset += len(page.Entries); len(page.Entries) == 0 || page.Total > 0 && offset >= page.Total {
-			break
+	}
+	wanted := len(due)
+	place := max(0, placeInList(due, all)-pageSize) // a page earlier: what was created at one time may be listed in any order
+	if err := p.readList(ctx, workflow, place, due, all, apply); err != nil {
+		return err
+	}
+	if place > 0 && len(due) == wanted { // the list does not begin with the newest
+		if err := p.readList(ctx, workflow, 0, due, all, apply); err != nil {
+			return err
 		}
 	}
 	asked := 0
-	for _, r := range jobs { // in random order, so that all have their turn
+	for id, r := range due { // in random order, so that all have their turn
 		if asked++; asked > singles {
 			break
 		}
-		isNew, err := p.single(ctx, r)
+		news, err := p.single(ctx, r)
 		if err != nil {
-			return news, err
+			return err
 		}
-		news = news || isNew
+		if news {
+			p.found(id)
+		}
 	}
-	return news, nil
+	return nil
+}
+
+// readList reads a workflow's list from a place on, until it has shown all that are due, or none of all for two pages. What it shows is
+// taken from both.
+func (p *poller) readList(ctx context.Context, workflow string, place int, due, all map[string]running, apply func([]shown)) error {
+	for barren := 0; len(due) > 0 && barren < 2; {
+		p.polling.beat(p.callTime())
+		page, err := p.api.Executions(ctx, workflow, pageSize, place)
+		if err != nil {
+			return err
+		}
+		p.apiWorks(&p.asking)
+		barren++
+		shown := take(all, page)
+		for _, e := range shown {
+			delete(due, e.now.ID)
+			barren = 0
+		}
+		apply(shown)
+		if place += len(page.Entries); len(page.Entries) == 0 || page.Total > 0 && place >= page.Total {
+			break
+		}
+	}
+	return nil
 }
 
 // single asks for one execution.

@@ -376,8 +376,8 @@ func (a *Agent) lookAtName(ctx context.Context, f *folder, job store.Job, name s
 	switch ofOlder := owned && owner.ID != job.ID; {
 	case missing:
 		at = vacant
-	case sum == job.Result.SHA256 && (ofOlder || !owned):
-		at = present // delivered by an agent whose ledger is lost, or that died before it wrote it down
+	case sum == job.Result.SHA256:
+		at = present // delivered by an agent whose ledger is lost, or that died before it wrote it down, or by a share that reported a failure
 	case ofOlder && sum == owner.Result.SHA256:
 		return older, nil
 	case again || f.OnConflict != config.Overwrite:

@@ -125,6 +125,37 @@ func TestAnOriginalThatAShareDoesNotLetGoOf(t *testing.T) {
 	})
 }
 
+// A share can give a result its name and report a failure, for instance that the name is taken: the result gets no second one.
+func TestANameThatAShareGaveThoughItFailed(t *testing.T) {
+	for name, folder := range map[string]string{"each": "", "whole orders": wholeOrders} {
+		t.Run(name, func(t *testing.T) {
+			in(t, studio{folder: folder, idle: true}, func(w *world) {
+				var once sync.Once
+				w.watch(func(op, what string) error {
+					if op == "rename to" && filepath.Base(what) == "a.png" {
+						once.Do(func() {
+							parts, err := filepath.Glob(filepath.Join(filepath.Dir(what), ".hotfolder-*.part"))
+							if err != nil || len(parts) != 1 {
+								t.Errorf("%q, %v", parts, err)
+							} else if err := os.Link(parts[0], what); err != nil {
+								t.Error(err)
+							}
+						})
+					}
+					return nil
+				}, oneDisk, nil)
+				w.drop("a.jpg", picture(0))
+				w.start()
+				w.settle(1, store.Delivered)
+				if got := w.visible("."); !slices.Contains(got, "a.png") || slices.Contains(got, "a_2.png") {
+					t.Errorf("there is %q", got)
+				}
+				w.wantPaid(1)
+			})
+		})
+	}
+}
+
 // A result that cannot be written, since a program has its older version open for instance, waits alone: the others come through meanwhile.
 // People are told once.
 func TestOneResultThatCannotBeWrittenHoldsNoOtherUp(t *testing.T) {

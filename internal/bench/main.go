@@ -47,7 +47,7 @@ func main() {
 	a := archive{}
 	flag.IntVar(&a.files, "files", 100_000, "with -idle: files in the folder")
 	flag.IntVar(&a.rows, "rows", 1_000_000, "with -idle: jobs in the ledger")
-	flag.DurationVar(&a.watch, "watch", 2*rescanEvery, "with -idle: how long the agent is watched")
+	flag.DurationVar(&a.watch, "watch", 5*rescanEvery, "with -idle: how long the agent is watched")
 	profile := flag.String("cpuprofile", "", "write a profile of the agent's CPU to this file")
 	profiled := flag.Duration("profiled", 5*time.Second, "for how long, from its start on")
 	floor := flag.String("floor", "", "") // set in the child process that is the floor

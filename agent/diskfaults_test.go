@@ -125,19 +125,24 @@ func TestAnOriginalThatAShareDoesNotLetGoOf(t *testing.T) {
 	})
 }
 
-// A share can give a result its name and report a failure, for instance that the name is taken: the result gets no second one.
+// A share can do what it was asked for and report a failure, for instance that the name is taken: nothing gets a second name.
 func TestANameThatAShareGaveThoughItFailed(t *testing.T) {
-	for name, folder := range map[string]string{"each": "", "whole orders": wholeOrders} {
+	for name, test := range map[string]struct{ folder, named, from string }{
+		"a result":               {"", "out/a.png", "out/.hotfolder-*.part"},
+		"a result of an order":   {wholeOrders, "out/a.png", "out/.hotfolder-*.part"},
+		"an original":            {moveOriginals, "done/a.jpg", "in/a.jpg"},
+		"an original that fails": {"failed: failed", "failed/bad.jpg", "in/bad.jpg"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			in(t, studio{folder: folder, idle: true}, func(w *world) {
+			in(t, studio{folder: test.folder, idle: true}, func(w *world) {
 				var once sync.Once
 				w.watch(func(op, what string) error {
-					if op == "rename to" && filepath.Base(what) == "a.png" {
+					if op == "rename to" && what == filepath.Join(w.dir, test.named) {
 						once.Do(func() {
-							parts, err := filepath.Glob(filepath.Join(filepath.Dir(what), ".hotfolder-*.part"))
-							if err != nil || len(parts) != 1 {
-								t.Errorf("%q, %v", parts, err)
-							} else if err := os.Link(parts[0], what); err != nil {
+							from, err := filepath.Glob(filepath.Join(w.dir, test.from))
+							if err != nil || len(from) != 1 {
+								t.Errorf("%q, %v", from, err)
+							} else if err := os.Link(from[0], what); err != nil {
 								t.Error(err)
 							}
 						})
@@ -145,9 +150,19 @@ func TestANameThatAShareGaveThoughItFailed(t *testing.T) {
 					return nil
 				}, oneDisk, nil)
 				w.drop("a.jpg", picture(0))
+				w.drop("bad.jpg", []byte("no picture"))
 				w.start()
 				w.settle(1, store.Delivered)
-				if got := w.visible("."); !slices.Contains(got, "a.png") || slices.Contains(got, "a_2.png") {
+				w.settle(1, store.Failed)
+				time.Sleep(2 * time.Minute) // for what is left over
+				dir, file := filepath.Split(test.named)
+				var got []string
+				for name := range w.files(filepath.Clean(dir)) {
+					if strings.HasPrefix(name, file[:1]) && filepath.Ext(name) == filepath.Ext(file) {
+						got = append(got, name)
+					}
+				}
+				if !slices.Equal(got, []string{file}) {
 					t.Errorf("there is %q", got)
 				}
 				w.wantPaid(1)

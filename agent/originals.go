@@ -149,6 +149,11 @@ func (a *Agent) moveAlone(ctx context.Context, from, sum, to string, copied bool
 	if isOtherDevice(err) {
 		return a.copyOver(ctx, from, sum, to)
 	}
+	if errors.Is(err, fs.ErrExist) && sum != "" { // perhaps since a share did half of it and reported a failure
+		if there, wrong := sumOf(ctx, to); wrong == nil && there == sum && !isOneName(from, to) {
+			return a.remove(from)
+		}
+	}
 	if err != nil {
 		return err
 	}

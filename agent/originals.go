@@ -69,8 +69,12 @@ func (a *Agent) original(ctx context.Context, f *folder, job store.Job) (string,
 	if err == nil {
 		sum, err = sumOf(ctx, file)
 	}
-	if job.SHA256 == "" && watcher.Unreadable(err) && isThere(file) { // as it was then
+	switch {
+	case job.SHA256 != "" || !isThere(file):
+	case errors.Is(err, fs.ErrPermission): // as it was then
 		return file, nil
+	case watcher.Unreadable(err): // as it was then; it stays, to be taken by itself
+		return "", errNotIt
 	}
 	var after fs.FileInfo
 	if err == nil {
@@ -121,7 +125,7 @@ func (a *Agent) mayFill(folder string) error {
 // leaves that came to its middle, or as good as that.
 func (a *Agent) moveTo(ctx context.Context, from, sum, to string, beside note) error {
 	there, err := sumOf(ctx, to)
-	if err == nil && (there == "" || there != sum || isOneName(from, to)) || errors.Is(err, fs.ErrPermission) && isThere(to) {
+	if err == nil && (there == "" || there != sum || isOneName(from, to)) || watcher.Unreadable(err) && isThere(to) {
 		return fs.ErrExist
 	}
 	if beside == (note{}) {
@@ -143,21 +147,38 @@ func (a *Agent) moveTo(ctx context.Context, from, sum, to string, beside note) e
 // moveAlone is moveTo without a note; copied: its copy is there already.
 func (a *Agent) moveAlone(ctx context.Context, from, sum, to string, copied bool) error {
 	if copied {
-		return a.remove(from)
+		return a.finishMove(ctx, from, sum, to)
 	}
 	err := a.disk.Rename(from, to, false)
+	if err == nil {
+		return a.disk.SyncDir(filepath.Dir(to))
+	}
 	if isOtherDevice(err) {
-		return a.copyOver(ctx, from, sum, to)
+		err = a.copyOver(ctx, from, sum, to)
 	}
 	if errors.Is(err, fs.ErrExist) && sum != "" { // perhaps since a share did half of it and reported a failure
 		if there, wrong := sumOf(ctx, to); wrong == nil && there == sum && !isOneName(from, to) {
-			return a.remove(from)
+			return a.finishMove(ctx, from, sum, to)
 		}
 	}
-	if err != nil {
+	return err
+}
+
+// finishMove removes the original of which there is a copy, or one more name, unless it has other content by now.
+func (a *Agent) finishMove(ctx context.Context, from, sum, to string) error {
+	if err := a.disk.SyncDir(filepath.Dir(to)); err != nil {
 		return err
 	}
-	return a.disk.SyncDir(filepath.Dir(to))
+	now, err := sumOf(ctx, from)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case now != sum:
+		return errNotIt
+	}
+	return a.remove(from)
 }
 
 func isThere(file string) bool {

@@ -69,6 +69,9 @@ func (p *poller) due(lists map[string]map[string]running) time.Time {
 	for _, jobs := range lists {
 		oldest := submittedFirst(jobs)
 		for _, r := range jobs {
+			if r.job.State == store.InQA { // only asked for with all
+				continue
+			}
 			from, to := p.expected(r.job, oldest)
 			if !from.After(p.last) {
 				from = p.last.Add(p.last.Sub(from) / 4)
@@ -79,7 +82,7 @@ func (p *poller) due(lists map[string]map[string]running) time.Time {
 	}
 	next = later(next, p.last.Add(polling.Min))
 	if end.After(next) && end.Before(next.Add(polling.Min/2)) && p.fewAre(all, next) {
-		next = earliest(end, p.lastAll.Add(polling.Max)) // so that one round tells of the last ones, too
+		next = earliest(end, later(next, p.lastAll.Add(polling.Max))) // so that one round tells of the last ones, too
 	}
 	return next
 }

@@ -28,7 +28,7 @@ type poller struct {
 	*Agent
 	paces    map[string]*pace     // of the workflows
 	last     time.Time            // when the last round was
-	lastAll  time.Time            // when the last one was that asked for all
+	lastAll  time.Time            // when the last one was that asked for all, and was answered
 	vanished map[string]time.Time // executions that the API did not know, since when
 
 	mu      sync.Mutex                  // of paces, strange and news
@@ -59,6 +59,7 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 			p.last = time.Now() // there was nothing to ask for
 			p.lastAll = p.last
 			p.polled.Store(true)
+			clear(p.silent)
 			continue
 		case !a.mayAsk():
 			pause(ctx, time.Second, nil)
@@ -70,6 +71,9 @@ func (a *Agent) pollLoop(ctx, work context.Context) {
 			continue
 		}
 		wait := time.Until(due)
+		if len(p.silent) > 0 {
+			wait = min(wait, hintAge)
+		}
 		a.polling.beat(wait)
 		p.hear(ctx, wait)
 	}
@@ -90,9 +94,6 @@ func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running
 	whole := true
 	p.last = time.Now()
 	all := p.last.Sub(p.lastAll) >= p.Config.Polling.Max
-	if all {
-		p.lastAll = p.last
-	}
 	for workflow, jobs := range lists {
 		due := jobs
 		if !all {
@@ -108,6 +109,7 @@ func (p *poller) rounds(ctx context.Context, lists map[string]map[string]running
 	}
 	p.compareWithHints()
 	if whole && all {
+		p.lastAll = p.last
 		p.polled.Store(true)
 	}
 }
@@ -156,13 +158,18 @@ func (p *poller) round(ctx context.Context, workflow string, due, all map[string
 			}
 		})
 	}
+	place := placeInList(due, all) - pageSize // a page earlier: what was created at one time may be listed in any order
+	if place < pageSize {
+		place = 0
+	} else if _, err := p.readPage(ctx, workflow, 0, due, all, apply); err != nil { // what new ones lack, such as credits, is seen soon
+		return err
+	}
 	wanted := len(due)
-	place := max(0, placeInList(due, all)-pageSize) // a page earlier: what was created at one time may be listed in any order
 	if err := p.readList(ctx, workflow, place, due, all, apply); err != nil {
 		return err
 	}
 	if place > 0 && len(due) == wanted { // the list does not begin with the newest
-		if err := p.readList(ctx, workflow, 0, due, all, apply); err != nil {
+		if err := p.readList(ctx, workflow, pageSize, due, all, apply); err != nil {
 			return err
 		}
 	}
@@ -182,28 +189,43 @@ func (p *poller) round(ctx context.Context, workflow string, due, all map[string
 	return nil
 }
 
-// readList reads a workflow's list from a place on, until it has shown all that are due, or none of all for two pages. What it shows is
-// taken from both.
+// readList reads a workflow's list from a place on, until it has shown all that are due, or none of all for two pages.
 func (p *poller) readList(ctx context.Context, workflow string, place int, due, all map[string]running, apply func([]shown)) error {
 	for barren := 0; len(due) > 0 && barren < 2; {
-		p.polling.beat(p.callTime())
-		page, err := p.api.Executions(ctx, workflow, pageSize, place)
+		before := len(all)
+		next, err := p.readPage(ctx, workflow, place, due, all, apply)
 		if err != nil {
 			return err
 		}
-		p.apiWorks(&p.asking)
-		barren++
-		shown := take(all, page)
-		for _, e := range shown {
-			delete(due, e.now.ID)
-			barren = 0
-		}
-		apply(shown)
-		if place += len(page.Entries); len(page.Entries) == 0 || page.Total > 0 && place >= page.Total {
+		if next == 0 {
 			break
+		}
+		place = next
+		if barren++; len(all) < before {
+			barren = 0
 		}
 	}
 	return nil
+}
+
+// readPage reads a page of a workflow's list and returns where the next one begins, 0 if there is none. What it shows is taken from both.
+func (p *poller) readPage(ctx context.Context, workflow string, place int, due, all map[string]running, apply func([]shown)) (next int, err error) {
+	p.polling.beat(p.callTime())
+	page, err := p.api.Executions(ctx, workflow, pageSize, place)
+	if err != nil {
+		return 0, err
+	}
+	p.apiWorks(&p.asking)
+	shown := take(all, page)
+	for _, e := range shown {
+		delete(due, e.now.ID)
+	}
+	apply(shown)
+	next = place + len(page.Entries)
+	if len(page.Entries) == 0 || page.Total > 0 && next >= page.Total {
+		return 0, nil
+	}
+	return next, nil
 }
 
 // single asks for one execution.

@@ -85,6 +85,7 @@ type folder struct {
 	workflow gate     // the API's opinion of its workflow
 	output   gate     // writing there
 	damaged  sync.Map // the jobs whose result keeps arriving damaged
+	unread   sync.Map // with Once: those whose picture cannot be read any more, and why
 	refused  sync.Map // the jobs whose result could not be written, and "" for an order that could not be delivered
 	offline  atomic.Bool
 	notice   atomic.Pointer[string] // what people should know of the input though nothing is wrong; nil: it was not looked at yet

@@ -324,23 +324,46 @@ func TestAResultThatKeepsArrivingDamaged(t *testing.T) {
 	})
 }
 
-// With Once it is left when people are told of it.
+// With Once it is left when people are told of it, and so is the order that waits for it.
 func TestOnceWithAResultThatKeepsArrivingDamaged(t *testing.T) {
-	in(t, studio{idle: true}, func(w *world) {
-		w.sandbox.SetFaults(sandbox.Faults{Corrupt: sandbox.Chance{P: 1, At: []string{sandbox.Download}}})
-		w.drop("a.jpg", picture(1))
-		began := time.Now()
-		left, _ := w.runOnce()
-		if left == nil || left.Waiting != 1 || left.Failed != 0 || len(left.Troubles) != 1 || left.Troubles[0].Code != agent.ResultDamaged {
-			t.Errorf("Run: %+v", left)
+	for name, folder := range map[string]string{"each": "", "whole orders": wholeOrders} {
+		t.Run(name, func(t *testing.T) {
+			in(t, studio{folder: folder, idle: true}, func(w *world) {
+				w.drop("a.jpg", picture(1))
+				w.drop("b.jpg", picture(2))
+				w.transport = &damages{RoundTripper: w.sandbox.InProcess()}
+				began := time.Now()
+				left, _ := w.runOnce()
+				if left == nil || left.Waiting == 0 || left.Failed != 0 || len(left.Troubles) != 1 || left.Troubles[0].Code != agent.ResultDamaged {
+					t.Errorf("Run: %+v", left)
+				}
+				if took := time.Since(began); took > 10*time.Minute {
+					t.Errorf("it took %v", took)
+				}
+				w.transport = nil
+				w.runOnce()
+				w.start()
+				w.settle(2, store.Delivered)
+				w.wantPaid(2)
+			})
+		})
+	}
+}
+
+// damages has the result of b.jpg arrive damaged.
+type damages struct{ http.RoundTripper }
+
+func (d *damages) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := d.RoundTripper.RoundTrip(r)
+	if err == nil && strings.Contains(r.URL.Path, "/image/") && strings.HasSuffix(r.URL.Path, "/b.png") {
+		data, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return resp, err
 		}
-		if took := time.Since(began); took > 10*time.Minute {
-			t.Errorf("it took %v", took)
-		}
-		w.sandbox.SetFaults(sandbox.Faults{})
-		w.wantOnce(1, 0)
-		w.wantPaid(1)
-	})
+		data[0] ^= 1
+		resp.Body = io.NopCloser(bytes.NewReader(data))
+	}
+	return resp, err
 }
 
 // A result that arrives damaged once, after many failures of another kind, is none that keeps arriving damaged.

@@ -68,6 +68,9 @@ func (a *Agent) left() error {
 		if wait := f.waitsForHours(counts[f.Name][store.Queued]); wait != "" {
 			u.Notices = append(u.Notices, f.Name+": "+wait)
 		}
+		for _, why := range f.unread.Range {
+			u.Notices = append(u.Notices, f.Name+": "+why.(string))
+		}
 	}
 	if u.Failed > 0 || u.Waiting > 0 || a.hasErrors() {
 		return u
@@ -88,7 +91,10 @@ func (a *Agent) unfinished() (active, waiting int, err error) {
 			case a.needsPerson(f, state):
 				waiting += n
 			case state == store.Downloading:
-				held := min(n, int(f.stuck.Load())+f.keepDamaged())
+				held := min(n, int(f.stuck.Load())+count(&f.damaged))
+				waiting, active = waiting+held, active+n-held
+			case state == store.Queued:
+				held := min(n, count(&f.unread))
 				waiting, active = waiting+held, active+n-held
 			default:
 				active += n

@@ -155,8 +155,8 @@ func (a *Agent) waitsForPeople(f *folder, o *store.Order) bool {
 	if f.offline.Load() {
 		return true
 	}
-	for state := range o.Open {
-		if !a.needsPerson(f, state) {
+	for state, n := range o.Open {
+		if !a.needsPerson(f, state) && !(state == store.Downloading && n <= count(&f.damaged)) {
 			return false
 		}
 	}

@@ -39,6 +39,7 @@ type stage struct {
 type delay struct {
 	failures int
 	damaged  int           // of them, the last ones in a row that were a damaged result
+	unread   time.Time     // since when its picture is watcher.Unreadable; zero: it is not
 	wait     time.Duration // the last one, of a job that did not fail
 	until    time.Time
 }
@@ -51,7 +52,7 @@ const (
 	maxDamagedBackoff = time.Hour // of a result that keeps arriving damaged: what is wrong is neither the line's fault nor soon over
 	damagedAfter      = 8         // downloads in a row until people are told: some minutes
 
-	unreadableAfter = 12 // tries in a row until a picture that cannot be read any more is given up: some minutes
+	unreadableAfter = 2 * time.Minute // until a picture that cannot be read any more is left to the watcher
 
 	idleLook = 30 * time.Second // nothing should need this look; it bounds what a missed wake-up could cost
 )
@@ -218,9 +219,8 @@ func (s *stage) done(id string) {
 	delete(s.delays, id)
 }
 
-// delay keeps a job back after a failure and tells how many it had in a row, whether its result keeps arriving damaged, and how long it
-// waits.
-func (s *stage) delay(id string, damaged bool, asked time.Duration) (failures int, keeps bool, wait time.Duration) {
+// delay keeps a job back after a failure, and tells of those in a row and how long it waits.
+func (s *stage) delay(id string, err error, asked time.Duration) (now delay, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.inHand, id)
@@ -231,16 +231,28 @@ func (s *stage) delay(id string, damaged bool, asked time.Duration) (failures in
 	}
 	d.failures++
 	d.damaged++
-	if !damaged {
+	if _, damaged := errors.AsType[*damagedError](err); !damaged {
 		d.damaged = 0
 	}
+	switch {
+	case !isInput(err) || !watcher.Unreadable(err):
+		d.unread = time.Time{}
+	case d.unread.IsZero():
+		d.unread = time.Now()
+	}
 	longest := maxJobBackoff
-	if keeps = d.damaged >= damagedAfter; keeps {
+	if d.keepsDamaged() {
 		longest = maxDamagedBackoff
 	}
 	wait = backoff(d.failures, jobBackoff, longest, asked)
 	d.until = time.Now().Add(wait)
-	return d.failures, keeps, wait
+	return *d, wait
+}
+
+func (d delay) keepsDamaged() bool { return d.damaged >= damagedAfter }
+
+func (d delay) keepsUnread() bool {
+	return !d.unread.IsZero() && time.Since(d.unread) >= unreadableAfter
 }
 
 // postpone keeps a job back though it did not fail, each time for longer: about as long as it waited already.
@@ -307,6 +319,7 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 		s.postpone(job.ID)
 	case errors.Is(err, store.ErrStep), errors.Is(err, store.ErrNotFound): // somebody else stepped it meanwhile
 		s.done(job.ID)
+		a.notDamaged(s, f, job)
 		a.notRefused(f, job.ID)
 		log.Warn("job changed while in hand", "stage", s.name, "err", err)
 	case isLedger(err):
@@ -318,24 +331,22 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 	case autoretouch.ClassOf(err) == autoretouch.Input:
 		a.fail(f, job, apiReason(err))
 		s.done(job.ID)
+		a.notDamaged(s, f, job)
 	case autoretouch.ClassOf(err) == autoretouch.Transient:
-		damaged, isDamaged := errors.AsType[*damagedError](err)
-		n, keeps, wait := s.delay(job.ID, isDamaged, autoretouch.RetryAfter(err))
-		if keeps {
+		d, wait := s.delay(job.ID, err, autoretouch.RetryAfter(err))
+		if d.keepsDamaged() {
 			f.damaged.Store(job.ID, nil)
-			a.troubles.raise(ResultDamaged, f.Name, fmt.Sprintf("%s, execution %s: %v", job.Path, job.Execution, damaged), "")
+			a.troubles.raise(ResultDamaged, f.Name, fmt.Sprintf("%s, execution %s: %v", job.Path, job.Execution, err), "")
 		}
 		if isInput(err) {
-			if watcher.Unreadable(err) && n >= unreadableAfter {
-				a.fail(f, job, cannotRead(err)+", then 'hotfolder retry "+job.ID+"'")
-				s.done(job.ID)
+			if d.keepsUnread() && a.leaveUnread(s, f, job, err) {
 				return
 			}
-			log.Warn("the picture cannot be read, will retry", "err", err, "attempt", n, "wait", wait.Round(time.Millisecond))
+			log.Warn("the picture cannot be read, will retry", "err", err, "attempt", d.failures, "wait", wait.Round(time.Millisecond))
 			return
 		}
 		a.apiTrouble(&s.gate, f, err)
-		log.Log(work, retryLevel(n), s.name+" failed, will retry", "err", err, "attempt", n, "wait", wait.Round(time.Millisecond))
+		log.Log(work, retryLevel(d.failures), s.name+" failed, will retry", "err", err, "attempt", d.failures, "wait", wait.Round(time.Millisecond))
 	default:
 		s.putBack(job.ID)
 		a.apiTrouble(&s.gate, f, err)
@@ -345,6 +356,7 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 // notDamaged says that a job is done with. If its result kept arriving damaged, the others of which that is so are tried at once: what was
 // wrong may be over.
 func (a *Agent) notDamaged(s *stage, f *folder, job store.Job) {
+	f.unread.Delete(job.ID)
 	if _, was := f.damaged.LoadAndDelete(job.ID); !was {
 		return
 	}
@@ -358,9 +370,25 @@ func (a *Agent) notDamaged(s *stage, f *folder, job store.Job) {
 	}
 }
 
-// keepDamaged is how many jobs have a result that keeps arriving damaged.
-func (f *folder) keepDamaged() (n int) {
-	for range f.damaged.Range {
+// leaveUnread leaves a picture that cannot be read any more to the watcher, which takes it anew when it can be read, and has it fail when
+// that lasts. With Once the watcher has ended: the job waits for the next run, and people are told. It tells whether the job is done with.
+func (a *Agent) leaveUnread(s *stage, f *folder, job store.Job, err error) bool {
+	if a.once {
+		f.unread.Store(job.ID, job.Path+": "+cannotRead(err))
+		return false
+	}
+	if err := a.letGoOf(job, "the file cannot be read any more"); err != nil {
+		a.ledgerTrouble(err)
+		return false
+	}
+	s.done(job.ID)
+	f.watch.Look()
+	return true
+}
+
+// count is how many jobs a folder keeps in one of its sets.
+func count(jobs *sync.Map) (n int) {
+	for range jobs.Range {
 		n++
 	}
 	return n

@@ -148,19 +148,21 @@ func (a *Agent) inputGone(f *folder, job store.Job, cause error) error {
 	if _, err := os.Stat(f.Input); err != nil {
 		return &inputError{cause}
 	}
+	return a.letGoOf(job, "the file is not there any more")
+}
+
+// letGoOf ends a job before anything was paid for it. If its file is there it is taken anew.
+func (a *Agent) letGoOf(job store.Job, why string) error {
 	if err := a.rows.Unsee(job.Folder, job.Path); err != nil {
 		return asLedger(err)
 	}
-	_, err := a.step(job, store.Gone, "the file is not there any more", nil)
+	_, err := a.step(job, store.Gone, why, nil)
 	return err
 }
 
 // inputChanged lets go of a job whose file has other content now; the watcher brings that as a job of its own.
 func (a *Agent) inputChanged(f *folder, job store.Job) error {
-	if err := a.rows.Unsee(job.Folder, job.Path); err != nil {
-		return asLedger(err)
-	}
-	if _, err := a.step(job, store.Gone, "the file changed while it was uploaded", nil); err != nil {
+	if err := a.letGoOf(job, "the file changed while it was uploaded"); err != nil {
 		return err
 	}
 	f.watch.Look()

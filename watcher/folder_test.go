@@ -112,6 +112,19 @@ func (s *studio) take(_ context.Context, f watcher.File) error {
 	return nil
 }
 
+// refuseOnce refuses the next file for another reason than those before and after it.
+func (s *studio) refuseOnce(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.refuse
+	s.refuse = func(f watcher.File) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.refuse = before
+		return err
+	}
+}
+
 func (s *studio) open() {
 	var err error
 	s.folder, err = watcher.New(s.o)
@@ -437,7 +450,7 @@ func TestCutShort(t *testing.T) {
 	})
 }
 
-// What Take goes on refusing is late in the end, and so is what cannot be read even then. Once it changes it no longer is.
+// What Take cannot read for long is late in the end. Once it changes, or is refused for another reason, it no longer is.
 func TestLate(t *testing.T) {
 	for _, once := range []bool{false, true} {
 		inStudio(t, func(s *studio) {
@@ -447,7 +460,7 @@ func TestLate(t *testing.T) {
 				if f.Late {
 					return nil
 				}
-				return syscall.EIO
+				return fs.ErrPermission
 			}
 		}, func(s *studio) {
 			after := 10 * time.Minute
@@ -458,6 +471,9 @@ func TestLate(t *testing.T) {
 			s.want()
 			if !once {
 				s.write("a.jpg", jpegOf(t, 9, 9))
+				s.pass(after)
+				s.want()
+				s.refuseOnce(errors.New("the ledger is full"))
 				s.pass(after)
 				s.want()
 			}

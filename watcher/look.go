@@ -47,12 +47,12 @@ func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
 	case !info.Mode().IsRegular(), hiddenByOS(info), !f.wantsFile(seen.path):
 		return outcome{seen, done, nil}
 	}
-	is := sighting{seen.path, info.Size(), info.ModTime(), seen.at, seen.refused}
+	is := sighting{seen.path, info.Size(), info.ModTime(), seen.at, seen.unread}
 	switch {
 	case f.known(is.path, is.size, is.modTime):
 		return outcome{is, done, nil}
 	case seen.at.IsZero(), is.size != seen.size, !is.modTime.Equal(seen.modTime):
-		is.at, is.refused = time.Now(), time.Time{}
+		is.at, is.unread = time.Now(), time.Time{}
 		return outcome{is, moving, nil}
 	case now.Sub(seen.at) < f.o.Settle:
 		return outcome{is, settling, nil}
@@ -67,10 +67,13 @@ func (f *Folder) lookAt(ctx context.Context, c *caller, seen sighting) outcome {
 	if ctx.Err() != nil {
 		return outcome{is, refused, ctx.Err()}
 	}
-	late := !is.refused.IsZero() && now.Sub(is.refused) >= f.lateAfter()
+	late := !is.unread.IsZero() && now.Sub(is.unread) >= f.lateAfter()
 	if err := f.o.Take(ctx, File{is.path, is.size, is.modTime, picture.Whole, late, picture}); err != nil {
-		if is.refused.IsZero() {
-			is.refused = now
+		switch {
+		case !Unreadable(err):
+			is.unread = time.Time{}
+		case is.unread.IsZero():
+			is.unread = now
 		}
 		return outcome{is, refused, err}
 	}
@@ -145,8 +148,8 @@ func Open(name string) (*os.File, error) {
 	return file, nil
 }
 
-// Unreadable tells whether a file could not be read because of the file's rights or its disk, and not because of who holds it or how it is
-// reached: that hardly passes by itself.
+// Unreadable tells whether a file could not be read because of its rights or its disk, or of a share that says so, and not because of who
+// holds it. When that lasts, it hardly passes by itself.
 func Unreadable(err error) bool { return errors.Is(err, fs.ErrPermission) || faulty(err) }
 
 var errNotRegular = errors.New("not a regular file")
@@ -159,7 +162,7 @@ func (f *Folder) cutShortAfter() time.Duration {
 	return max(30*f.o.Settle, time.Minute)
 }
 
-// lateAfter is for how long a file may be refused until that is not expected to pass.
+// lateAfter is for how long a file may be unreadable until that is not expected to pass.
 func (f *Folder) lateAfter() time.Duration {
 	if f.o.Once {
 		return 30 * time.Second

@@ -19,7 +19,7 @@ type sighting struct {
 	size    int64
 	modTime time.Time
 	at      time.Time // when it was seen so first
-	refused time.Time // when Take refused it so first; zero: never
+	unread  time.Time // since when Take finds it Unreadable; zero: it does not
 }
 
 // A walk looks at folders and sends the files that are not known. It runs in a goroutine of its own and waits while its

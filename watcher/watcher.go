@@ -29,8 +29,8 @@ type File struct {
 	// or unreadable. It is to be taken to be failed with the reason.
 	Whole bool
 
-	// Late is true for a file that Take has refused for long (ten minutes; with Once half a minute). What cannot be read even now is to be taken
-	// to be failed with the reason.
+	// Late is true for a file that Take has found to be Unreadable for long (ten minutes; with Once half a minute). If it still is, it is to be
+	// taken to be failed with the reason.
 	Late bool
 
 	Picture Picture // what its bytes say; zero if it could not be read

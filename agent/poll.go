@@ -161,16 +161,19 @@ func (p *poller) round(ctx context.Context, workflow string, due, all map[string
 	place := placeInList(due, all) - pageSize // a page earlier: what was created at one time may be listed in any order
 	if place < pageSize {
 		place = 0
-	} else if _, err := p.readPage(ctx, workflow, 0, due, all, apply); err != nil { // what new ones lack, such as credits, is seen soon
-		return err
 	}
 	wanted := len(due)
 	if err := p.readList(ctx, workflow, place, due, all, apply); err != nil {
 		return err
 	}
-	if place > 0 && len(due) == wanted { // the list does not begin with the newest
-		if err := p.readList(ctx, workflow, pageSize, due, all, apply); err != nil {
+	if place > 0 {
+		if _, err := p.readPage(ctx, workflow, 0, due, all, apply); err != nil { // what new ones lack, such as credits, is to be seen soon
 			return err
+		}
+		if len(due) == wanted { // the list does not begin with the newest
+			if err := p.readList(ctx, workflow, pageSize, due, all, apply); err != nil {
+				return err
+			}
 		}
 	}
 	asked := 0

@@ -136,18 +136,16 @@ func find(lists map[string]map[string]running, execution string) (r running, run
 // confirmAll asks for several executions of a workflow with as few calls as it can: by the list, which was always seen to begin with
 // the newest, where they should stand in it, and one by one for what it does not show there.
 func (p *poller) confirmAll(ctx context.Context, workflow string, due, all map[string]running) error {
-	for before := 0; len(due) > 1 && len(due) != before; {
-		p.polling.beat(p.callTime())
-		page, err := p.api.Executions(ctx, workflow, pageSize, placeInList(due, all))
-		if err != nil {
-			return err
-		}
-		p.apiWorks(&p.asking)
-		before = len(due)
-		shown := take(due, page)
-		news := p.applyAll(ctx, shown)
-		for _, e := range shown {
+	apply := func(page []shown) {
+		news := p.applyAll(ctx, page)
+		for _, e := range page {
 			p.asked(e.running, news[e.now.ID])
+		}
+	}
+	for before := 0; len(due) > 1 && len(due) != before; {
+		before = len(due)
+		if _, err := p.readPage(ctx, workflow, placeInList(due, all), due, due, apply); err != nil {
+			return err
 		}
 	}
 	for _, r := range due {

@@ -137,7 +137,7 @@ func (a *Agent) takeBack(f *folder, job store.Job) error {
 // cannot be read. That is looked at again at every rescan, since nothing of it is remembered as seen.
 func look(ctx context.Context, f *folder, file watcher.File, hash hasher) (store.Job, store.Seen, error) {
 	job, seen, err := read(ctx, f, file, hash)
-	if noRight := errors.Is(err, fs.ErrPermission); noRight && !file.Whole || watcher.Unreadable(err) && file.Late {
+	if errors.Is(err, fs.ErrPermission) && !file.Whole || watcher.Unreadable(err) && file.Late {
 		job.ID, job.State = store.NewID(f.Name, file.Path, ""), store.Failed
 		job.Error = cannotRead(err) + ", and it is taken by itself"
 		return job, store.Seen{Size: -1}, nil

@@ -124,17 +124,17 @@ func (a *Agent) mayFill(folder string) error {
 // moveTo is move to one name; fs.ErrExist says that something else has it. A file of the same content there, be it a link, is what a move
 // leaves that came to its middle, or as good as that.
 func (a *Agent) moveTo(ctx context.Context, from, sum, to string, beside note) error {
-	there, err := sumOf(ctx, to)
-	if err == nil && (there == "" || there != sum || isOneName(from, to)) || watcher.Unreadable(err) && isThere(to) {
+	copied, err := isCopied(ctx, from, sum, to)
+	if err == nil && !copied || watcher.Unreadable(err) && isThere(to) {
 		return fs.ErrExist
 	}
 	if beside == (note{}) {
-		return a.moveAlone(ctx, from, sum, to, err == nil)
+		return a.moveAlone(ctx, from, sum, to, copied)
 	}
 	if err := a.writeNote(ctx, to+beside.ending, beside.text); err != nil {
 		return err
 	}
-	err = a.moveAlone(ctx, from, sum, to, err == nil)
+	err = a.moveAlone(ctx, from, sum, to, copied)
 	if err == nil {
 		return nil
 	}
@@ -156,12 +156,19 @@ func (a *Agent) moveAlone(ctx context.Context, from, sum, to string, copied bool
 	if isOtherDevice(err) {
 		err = a.copyOver(ctx, from, sum, to)
 	}
-	if errors.Is(err, fs.ErrExist) && sum != "" { // perhaps since a share did half of it and reported a failure
-		if there, wrong := sumOf(ctx, to); wrong == nil && there == sum && !isOneName(from, to) {
+	if errors.Is(err, fs.ErrExist) { // perhaps since a share did half of it and reported a failure
+		if copied, wrong := isCopied(ctx, from, sum, to); wrong == nil && copied {
 			return a.finishMove(ctx, from, sum, to)
 		}
 	}
 	return err
+}
+
+// isCopied tells whether what is at to is a copy of a file with that hash, or one more name of it. An error: nothing is there, or it can't
+// be read.
+func isCopied(ctx context.Context, from, sum, to string) (bool, error) {
+	there, err := sumOf(ctx, to)
+	return there != "" && there == sum && !isOneName(from, to), err
 }
 
 // finishMove removes the original of which there is a copy, or one more name, unless it has other content by now.

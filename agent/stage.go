@@ -310,16 +310,14 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 	log := f.log.With("file", job.Path, "job", job.ID)
 	switch {
 	case err == nil, errors.Is(err, errGivenUp):
-		s.done(job.ID)
-		a.notDamaged(s, f, job)
+		a.doneWith(s, f, job)
 		a.notRefused(f, job.ID)
 	case work.Err() != nil:
 		s.putBack(job.ID)
 	case errors.Is(err, errLater):
 		s.postpone(job.ID)
 	case errors.Is(err, store.ErrStep), errors.Is(err, store.ErrNotFound): // somebody else stepped it meanwhile
-		s.done(job.ID)
-		a.notDamaged(s, f, job)
+		a.doneWith(s, f, job)
 		a.notRefused(f, job.ID)
 		log.Warn("job changed while in hand", "stage", s.name, "err", err)
 	case isLedger(err):
@@ -330,8 +328,7 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 		a.outputTrouble(f, job.ID, err)
 	case autoretouch.ClassOf(err) == autoretouch.Input:
 		a.fail(f, job, apiReason(err))
-		s.done(job.ID)
-		a.notDamaged(s, f, job)
+		a.doneWith(s, f, job)
 	case autoretouch.ClassOf(err) == autoretouch.Transient:
 		d, wait := s.delay(job.ID, err, autoretouch.RetryAfter(err))
 		if d.keepsDamaged() {
@@ -353,10 +350,16 @@ func (a *Agent) conclude(work context.Context, s *stage, f *folder, job store.Jo
 	}
 }
 
+// doneWith lets go of a job of which the stage owes nothing any more.
+func (a *Agent) doneWith(s *stage, f *folder, job store.Job) {
+	s.done(job.ID)
+	f.unread.Delete(job.ID)
+	a.notDamaged(s, f, job)
+}
+
 // notDamaged says that a job is done with. If its result kept arriving damaged, the others of which that is so are tried at once: what was
 // wrong may be over.
 func (a *Agent) notDamaged(s *stage, f *folder, job store.Job) {
-	f.unread.Delete(job.ID)
 	if _, was := f.damaged.LoadAndDelete(job.ID); !was {
 		return
 	}

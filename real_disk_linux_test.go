@@ -64,8 +64,7 @@ func TestRealBadSectors(t *testing.T) {
 	once := func(code int, want map[string]int) {
 		t.Helper()
 		began := time.Now()
-		c := s.command("run", "--once")
-		c.Env = append(os.Environ(), "AUTORETOUCH_REFRESH_TOKEN="+s.token)
+		c := s.loggedIn("run", "--once")
 		out, _ := c.CombinedOutput()
 		in := map[string]int{}
 		for _, job := range s.jobs() {

@@ -190,6 +190,13 @@ func (s *studio) command(args ...string) *exec.Cmd {
 	return exec.Command(line[0], line[1:]...)
 }
 
+// loggedIn is a command that brings its login.
+func (s *studio) loggedIn(args ...string) *exec.Cmd {
+	cmd := s.command(args...)
+	cmd.Env = append(os.Environ(), "AUTORETOUCH_REFRESH_TOKEN="+s.token)
+	return cmd
+}
+
 func (s *studio) start() *exec.Cmd {
 	s.Helper()
 	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -197,8 +204,7 @@ func (s *studio) start() *exec.Cmd {
 		s.Fatal(err)
 	}
 	defer log.Close()
-	cmd := s.command("run")
-	cmd.Env = append(os.Environ(), "AUTORETOUCH_REFRESH_TOKEN="+s.token)
+	cmd := s.loggedIn("run")
 	cmd.Stdout, cmd.Stderr = log, log
 	startProcess(s.T, cmd)
 	return cmd
